@@ -1,0 +1,1 @@
+"""Authentication and the base of every endpoint that belongs to a tenant."""

@@ -1,0 +1,27 @@
+"""`Authorization: Token …`."""
+
+from typing import Any
+
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from accounts.models import ApiToken, User
+from accounts.services import tokens
+from core import clock
+
+
+class TokenAuthentication(BaseAuthentication):
+    """Finds the owner of a token by its hash."""
+
+    def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
+        words = get_authorization_header(request).decode("latin-1").split()
+        if not words or words[0].lower() != "token":
+            return None
+        token = tokens.find(words[1], now=clock.now()) if len(words) == 2 else None
+        if token is None:
+            raise AuthenticationFailed("This token is not valid: it is unknown, expired or revoked.")
+        return token.user, token
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Token"

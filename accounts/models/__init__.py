@@ -1,0 +1,19 @@
+"""The rows of people and tenants; import them from here."""
+
+from accounts.models.governed import Governed
+from accounts.models.people import ApiToken, Membership, User
+from accounts.models.safety import EmergencyStop, IdempotencyKey
+from accounts.models.tenants import Environment, Tenant, TenantGroupPermission, TenantUserPermission
+
+__all__ = [
+    "ApiToken",
+    "EmergencyStop",
+    "Environment",
+    "Governed",
+    "IdempotencyKey",
+    "Membership",
+    "Tenant",
+    "TenantGroupPermission",
+    "TenantUserPermission",
+    "User",
+]

@@ -1,0 +1,1 @@
+"""Reading people and tenants; who may do what."""

@@ -1,0 +1,1 @@
+"""Writing people, tenants, tokens and stops."""

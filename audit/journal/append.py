@@ -1,0 +1,131 @@
+"""Appending entries: number, chain, store, and note what the wiring has to wake."""
+
+import dataclasses
+import datetime as dt
+import functools
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+
+from django.conf import settings
+from django.db import connection
+from django.utils.module_loading import import_string
+
+from audit.choices import Kind
+from audit.journal import chain
+from audit.models import Delivery, Entry, EntryRef, StreamHead
+from core import canonical, tasks, tracing
+from core.actors import Actor
+
+DELIVER = "audit.tasks.deliver"
+
+
+class NotInTransaction(RuntimeError):
+    """An entry is appended in the transaction of the change that it records, and there is none."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Fact:
+    """What an entry is to say. `data` holds ids, digests and words of ours: never alert content, never a secret."""
+
+    stream: str
+    kind: Kind
+    actor: Actor
+    now: dt.datetime
+    subject: tuple[str, object]
+    tenant_id: uuid.UUID | None = None
+    environment: str = ""
+    refs: Sequence[tuple[str, object]] = ()
+    data: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    simulated: bool = False
+
+
+def append(
+    *,
+    stream: str,
+    kind: Kind,
+    actor: Actor,
+    now: dt.datetime,
+    subject: tuple[str, object],
+    tenant_id: uuid.UUID | None = None,
+    environment: str = "",
+    refs: Sequence[tuple[str, object]] = (),
+    data: Mapping[str, object] | None = None,
+    simulated: bool = False,
+) -> uuid.UUID:
+    """Append one entry to `stream` and return its id; raises NotInTransaction outside of one."""
+    fact = Fact(
+        stream=stream, kind=kind, actor=actor, now=now, subject=subject, tenant_id=tenant_id,
+        environment=environment, refs=refs, data=data or {}, simulated=simulated,
+    )
+    return append_all([fact])[0]
+
+
+def append_all(facts: Iterable[Fact]) -> list[uuid.UUID]:
+    """Append entries in order, each to its stream, and return their ids.
+
+    Streams are locked in the order of their names, so that two transactions never wait for each other in a circle.
+    """
+    ordered = list(facts)
+    if not connection.in_atomic_block:
+        raise NotInTransaction(NotInTransaction.__doc__)
+    heads = _locked_heads(sorted({fact.stream for fact in ordered}))
+    entries = [_chained(fact, heads[fact.stream]) for fact in ordered]
+    Entry.objects.bulk_create(entries)
+    EntryRef.objects.bulk_create(
+        EntryRef(entry_id=entry.id, kind=kind, ref_id=ref_id) for entry in entries for kind, ref_id in entry.refs
+    )
+    StreamHead.objects.bulk_update(heads.values(), ["seq", "hash"])
+    _note_deliveries(entries)
+    return [entry.id for entry in entries]
+
+
+def _locked_heads(streams: Sequence[str]) -> dict[str, StreamHead]:
+    known = {head.stream: head for head in StreamHead.objects.select_for_update().filter(stream__in=streams).order_by("stream")}
+    fresh = [stream for stream in streams if stream not in known]
+    if fresh:
+        StreamHead.objects.bulk_create([StreamHead(stream=stream) for stream in fresh], ignore_conflicts=True)
+        created = StreamHead.objects.select_for_update().filter(stream__in=fresh).order_by("stream")
+        known |= {head.stream: head for head in created}
+    return known
+
+
+def _chained(fact: Fact, head: StreamHead) -> Entry:
+    entry = Entry(
+        stream=fact.stream,
+        seq=head.seq + 1,
+        kind=Kind(fact.kind),
+        at=fact.now,
+        tenant_id=fact.tenant_id,
+        environment=fact.environment,
+        actor_kind=fact.actor.kind,
+        actor_id=fact.actor.id,
+        actor_name=fact.actor.name,
+        subject_kind=fact.subject[0],
+        subject_id=str(fact.subject[1]),
+        simulated=fact.simulated,
+        trace_id=tracing.current(),
+        refs=[[kind, str(ref)] for kind, ref in fact.refs],
+        data=canonical.plain(fact.data),
+        prev_hash=head.hash,
+    )
+    entry.hash = chain.hash_of(entry)
+    head.seq, head.hash = entry.seq, entry.hash
+    return entry
+
+
+def _note_deliveries(entries: Sequence[Entry]) -> None:
+    rows = [Delivery(entry_id=entry.id, handler=handler, next_at=entry.at) for entry in entries for handler in handlers(entry.kind)]
+    if rows:
+        Delivery.objects.bulk_create(rows)
+        for row in rows:
+            tasks.enqueue(DELIVER, delivery_id=str(row.id))
+
+
+def handlers(kind: str) -> Sequence[str]:
+    """Return the dotted paths of the tasks that an entry of this kind wakes."""
+    return _wiring().get(kind, ())
+
+
+@functools.cache
+def _wiring() -> Mapping[str, Sequence[str]]:
+    return import_string(settings.WIRING)  # type: ignore[no-any-return]

@@ -1,0 +1,78 @@
+"""Canonical JSON (RFC 8785) and the digests over it.
+
+Integers of 2^53 and more travel as strings, since JSON readers may round them; NaN and infinity are refused.
+"""
+
+import datetime as dt
+import decimal
+import enum
+import hashlib
+import math
+import uuid
+from collections.abc import Mapping, Sequence, Set
+
+import rfc8785
+
+from core import clock
+
+_SAFE_INTEGER = 2**53
+
+
+class NotCanonical(ValueError):
+    """The value has no canonical JSON form."""
+
+
+def dumps(value: object) -> bytes:
+    """Return the canonical JSON bytes of `value`; raises NotCanonical for what JSON cannot carry."""
+    return rfc8785.dumps(plain(value))  # type: ignore[arg-type]
+
+
+def digest(value: object) -> str:
+    """Return the sha256, in hex, of the canonical JSON of `value`."""
+    return sha256(dumps(value))
+
+
+def sha256(content: bytes) -> str:
+    """Return the sha256 of `content` in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def plain(value: object) -> object:
+    """Return `value` built from dict, list, str, int, float, bool and None alone."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, enum.Enum):
+        return plain(value.value)
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, int):
+        return str(value) if abs(value) >= _SAFE_INTEGER else value
+    if isinstance(value, float):
+        return _finite(value)
+    if isinstance(value, uuid.UUID | decimal.Decimal):
+        return str(value)
+    if isinstance(value, dt.datetime):
+        return clock.iso(value)
+    if isinstance(value, Mapping):
+        return {_text(str(key)): plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+        return [plain(item) for item in value]
+    if isinstance(value, Set):
+        return sorted((plain(item) for item in value), key=str)
+    raise NotCanonical(f"{type(value).__name__} has no place in JSON")
+
+
+def _text(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise NotCanonical("a lone surrogate has no place in JSON") from error
+    return str(value)
+
+
+def _finite(value: float) -> object:
+    if not math.isfinite(value):
+        raise NotCanonical(f"{value} has no place in JSON")
+    if value.is_integer() and abs(value) >= _SAFE_INTEGER:
+        return str(int(value))
+    return value

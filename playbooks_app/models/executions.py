@@ -1,0 +1,109 @@
+"""Executions, their steps, and notes."""
+
+from django.conf import settings
+from django.db import models
+
+from accounts.models import Environment, Governed
+from core import clock, ids
+from core.fields import EncryptedJSONField
+from incidents.models import Alert, Incident
+from playbooks_app.choices import ExecutionStatus, StepMode, StepStatus
+from playbooks_app.models.playbooks import PlaybookVersion
+
+
+class Execution(Governed):
+    """One run of one playbook version, pinned to it.
+
+    `lease_owner`, `lease_until` and `fence` say which worker drives it: a worker commits only while the fence is its own.
+    `control` holds what people asked of it and the engine has yet to do (cancel, rollback).
+    """
+
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="+")
+    version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="executions")
+    alert = models.ForeignKey(Alert, on_delete=models.PROTECT, null=True, related_name="executions")
+    incident = models.ForeignKey(Incident, on_delete=models.PROTECT, null=True, related_name="executions")
+    title = models.CharField(max_length=300)
+    status = models.CharField(max_length=20, choices=ExecutionStatus.choices(), default=ExecutionStatus.IDLE)
+    level = models.CharField(max_length=2)
+    level_cap = models.CharField(max_length=200, help_text="The term that capped the level, in words.")
+    drill = models.BooleanField(default=False)
+    inputs = models.JSONField(default=dict)
+    event = models.JSONField(default=dict, help_text="The alert document that this run reads.")
+    enrichment = models.JSONField(default=dict)
+    started_by = models.CharField(max_length=150)
+    started_by_user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    started_at = models.DateTimeField()
+    completed_at = models.DateTimeField(null=True)
+    deadline = models.DateTimeField(null=True)
+    result = models.JSONField(default=dict)
+    control = models.JSONField(default=dict)
+    trace_id = models.CharField(max_length=64, blank=True)
+    lease_owner = models.CharField(max_length=100, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    fence = models.PositiveBigIntegerField(default=0)
+    wake_at = models.DateTimeField(null=True, help_text="When it has to be looked at again, whatever happens.")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["tenant", "-id"], name="execution_recent"),
+            models.Index(fields=["tenant", "status", "-id"], name="execution_by_status"),
+            models.Index(fields=["wake_at"], condition=models.Q(wake_at__isnull=False), name="execution_due"),
+            models.Index(fields=["lease_until"], condition=models.Q(lease_until__isnull=False), name="execution_leased"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["alert", "version"], condition=models.Q(started_by="trigger"), name="alert_starts_version_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class StepRun(Governed):
+    """One step of one execution, there from the start; an undo is a step run of its own."""
+
+    execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="steps")
+    step_id = models.CharField(max_length=128, help_text="Its id in the playbook; an undo's is `undo:` and the step's.")
+    position = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=200)
+    kind = models.CharField(max_length=16)
+    action = models.CharField(max_length=64, blank=True)
+    effect = models.CharField(max_length=12, blank=True)
+    undo_of = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="undos")
+    status = models.CharField(max_length=20, choices=StepStatus.choices(), default=StepStatus.NOT_STARTED)
+    mode = models.CharField(max_length=9, choices=StepMode.choices(), blank=True)
+    level = models.CharField(max_length=2, blank=True)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    idempotency_key = models.CharField(max_length=64, blank=True)
+    assignee = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    params = EncryptedJSONField(null=True)
+    params_shown = models.JSONField(null=True, help_text="Redacted copy of the parameters.")
+    output = models.JSONField(null=True)
+    simulation = models.JSONField(null=True, help_text="What a dry run found: impact, before and after.")
+    error = models.JSONField(null=True)
+    waiting_for = models.CharField(max_length=300, blank=True, help_text="In words: who or what it waits for.")
+    decision = models.CharField(max_length=64, blank=True)
+    approval_id = models.UUIDField(null=True)
+    call_id = models.UUIDField(null=True)
+    built_on_simulated = models.BooleanField(default=False)
+    evaluations = models.JSONField(default=list, help_text="Conditions with their results and the values they read.")
+    retry_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    completed_at = models.DateTimeField(null=True)
+    deadline = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["execution", "step_id"], name="step_once_per_execution")]
+        indexes = [models.Index(fields=["execution", "position"], name="step_in_order")]
+
+
+class Note(models.Model):
+    """What somebody wrote on an execution or one of its steps. Never changed."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new, editable=False)
+    execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="notes")
+    step = models.ForeignKey(StepRun, on_delete=models.CASCADE, null=True, related_name="notes")
+    author = models.CharField(max_length=150)
+    text = models.TextField()
+    at = models.DateTimeField(default=clock.now)

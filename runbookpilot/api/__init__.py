@@ -1,0 +1,1 @@
+"""The REST router: one line an app."""

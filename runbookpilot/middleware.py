@@ -1,0 +1,22 @@
+"""What every request passes through first."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from core import tracing as traces
+
+Handler = Callable[[HttpRequest], HttpResponse]
+HEADER = "X-Request-ID"
+
+
+def tracing(get_response: Handler) -> Handler:
+    """Give each request a trace id, the caller's where it sent a proper one, and answer with it."""
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        with traces.trace(request.headers.get(HEADER, "")) as trace_id:
+            response = get_response(request)
+            response[HEADER] = trace_id
+            return response
+
+    return handle

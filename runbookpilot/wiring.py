@@ -1,0 +1,12 @@
+"""The pipeline on one page: when this kind of event is journaled, wake those tasks."""
+
+from audit.choices import Kind
+
+HANDLERS: dict[str, tuple[str, ...]] = {
+    Kind.ALERT_RECEIVED: ("playbooks_app.tasks.match_alert",),
+    Kind.EXECUTION_STARTED: ("playbooks_app.tasks.advance_execution",),
+    Kind.APPROVAL_DECIDED: ("playbooks_app.tasks.apply_decision",),
+    Kind.APPROVAL_EXPIRED: ("playbooks_app.tasks.apply_decision",),
+    Kind.APPROVAL_REQUESTED: ("playbooks_app.tasks.notify_deciders",),
+    Kind.EXECUTION_FINISHED: ("compliance.tasks.capture_evidence",),
+}
