@@ -1,0 +1,66 @@
+"""What every test stands on: a data folder of its own, no network but loopback, a journal that resets."""
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_DATA = tempfile.mkdtemp(prefix="runbookpilot-tests-")
+os.environ["RUNBOOKPILOT_DATA"] = _DATA
+os.environ.setdefault("RUNBOOKPILOT_TASKS", "inline")
+os.environ["RUNBOOKPILOT_LOG_LEVEL"] = "ERROR"
+os.environ["ENV_FILE"] = "/nonexistent"
+
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+_LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
+_connect = socket.socket.connect
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real alerts, catalogues and scans that lies beside the project, where it does."""
+    if not SHARED.is_dir():
+        pytest.skip("The folder ../shared/data with real inputs is not beside the project.")
+    return SHARED
+
+
+@pytest.fixture(autouse=True)
+def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and not str(address[0]).startswith(_LOOPBACK):
+            raise AssertionError(f"A test reached for {address}")
+        _connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+@pytest.fixture(autouse=True)
+def _fast_passwords(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _journal_resets() -> Iterator[None]:
+    """Let transactional tests empty the journal afterwards: its triggers step aside for the flush alone."""
+    from django.db import connection
+    from django.test import TransactionTestCase
+
+    from audit.models import triggers
+
+    flush = TransactionTestCase._fixture_teardown
+
+    def teardown(self: TransactionTestCase) -> None:
+        with connection.cursor() as cursor:
+            for trigger in triggers.expected(connection.vendor):
+                on = f" ON {trigger.table}" if connection.vendor == "postgresql" else ""
+                cursor.execute(f"DROP TRIGGER IF EXISTS {trigger.name}{on}")
+        flush(self)
+        triggers.install(connection)
+
+    TransactionTestCase._fixture_teardown = teardown  # type: ignore[method-assign]
+    yield
+    TransactionTestCase._fixture_teardown = flush  # type: ignore[method-assign]
