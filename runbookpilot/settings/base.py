@@ -2,7 +2,7 @@
 
 from core.paths import ROOT
 from core.private_files import secret_key
-from runbookpilot.settings import environment
+from runbookpilot import environment
 
 OPERATOR = environment.load()
 

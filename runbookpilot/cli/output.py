@@ -1,0 +1,54 @@
+"""How commands answer: tables for people, JSON for programs, one clear line for an error."""
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from core import canonical
+from core.errors import DomainError
+
+as_json = click.option("--json", "as_json", is_flag=True, help="For programs.")
+
+
+def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str, columns: Sequence[str] = ()) -> None:
+    """Print `rows` as a table of `columns` (all of them where none are named), or as one JSON document."""
+    if as_json:
+        dump({"results": rows})
+        return
+    if not rows:
+        click.echo(empty)
+        return
+    names = list(columns or rows[0])
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in names:
+        table.add_column(name.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*("" if row.get(name) is None else str(row[name]) for name in names))
+    Console(soft_wrap=False).print(table)
+
+
+def dump(value: object) -> None:
+    """Print `value` as JSON."""
+    click.echo(json.dumps(canonical.plain(value), indent=2, ensure_ascii=False))
+
+
+def say(value: Mapping[str, Any], sentence: str, *, as_json: bool) -> None:
+    """Print a sentence for people, or the value for programs."""
+    if as_json:
+        dump(value)
+    else:
+        click.echo(sentence)
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Turn what was refused into one line and exit code 1."""
+    try:
+        yield
+    except DomainError as error:
+        raise click.ClickException(error.sentence) from error

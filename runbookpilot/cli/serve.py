@@ -1,0 +1,27 @@
+"""`runbookpilot up`"""
+
+import click
+from django.conf import settings
+from django.core.management import call_command
+
+from runbookpilot import supervisor
+
+
+@click.command("up")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="The port to listen on.")
+def up(host: str, port: int) -> None:
+    """Serve everything embedded: web, worker and ticker as one process tree. Ctrl-C ends it in good order."""
+    prepare()
+    click.echo(f"RunbookPilot serves http://{host}:{port}/admin/ with its data in {settings.DATA_DIR}. Ctrl-C ends it.")
+    raise SystemExit(supervisor.run(host=host, port=port))
+
+
+def prepare() -> None:
+    """Bring the database and the static files to this version."""
+    call_command("migrate", interactive=False, verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
+
+
+def command(_name: str) -> click.Command:
+    return up

@@ -1,0 +1,30 @@
+"""Every command with the module that holds it and its sentence."""
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("runbookpilot.cli.serve", "Serve everything embedded: web, worker and ticker as one process tree."),
+    "demo": ("runbookpilot.cli.demo", "Load the demo (tenant, people, adapters, playbooks, alerts) and serve it."),
+    "init": ("runbookpilot.cli.setup", "Set up for real use: a tenant, its administrator, the playbook library."),
+    "run": ("runbookpilot.cli.runs", "Take in alerts from a file or standard input and drive what they start."),
+    "validate": ("runbookpilot.cli.validate", "Check playbook files; every problem with its line."),
+    "list": ("runbookpilot.cli.library", "List the playbooks."),
+    "show": ("runbookpilot.cli.library", "Show one playbook."),
+    "history": ("runbookpilot.cli.runs", "List executions, or show one with its steps."),
+    "queue": ("runbookpilot.cli.queue", "List the approvals that wait."),
+    "approve": ("runbookpilot.cli.queue", "Approve a request, as the owner of RUNBOOKPILOT_TOKEN."),
+    "reject": ("runbookpilot.cli.queue", "Reject a request with a reason."),
+    "cancel": ("runbookpilot.cli.runs", "Cancel an execution."),
+    "rollback": ("runbookpilot.cli.runs", "Undo what an execution changed."),
+    "adapters": ("runbookpilot.cli.adapters", "List adapters and instances; check a connection."),
+    "audit": ("runbookpilot.cli.audit", "Verify or export the audit trail."),
+    "evidence": ("runbookpilot.cli.evidence", "Make, export and verify evidence packs."),
+    "keys": ("runbookpilot.cli.keys", "Export the public signing keys, or rotate."),
+    "token": ("runbookpilot.cli.people", "Create, list and revoke API tokens."),
+    "user": ("runbookpilot.cli.people", "Create users and grant roles."),
+    "stop": ("runbookpilot.cli.stop", "Stop every write at once, or lift a stop."),
+    "doctor": ("runbookpilot.cli.doctor", "Check everything and say how to mend it."),
+    "settings": ("runbookpilot.cli.settings", "Show the settings in force, or the example file."),
+    "version": ("runbookpilot.cli.version", "Print the version."),
+}
+
+#: Commands that start Django themselves, or not at all.
+WITHOUT_DJANGO = frozenset({"version", "settings", "validate"})

@@ -1,0 +1,47 @@
+"""The periodic work, one list, behind one `tick` that is safe to call twice and from several processes."""
+
+import dataclasses
+import time
+
+import structlog
+from django.db import close_old_connections
+
+from core import tasks
+
+log = structlog.get_logger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Work:
+    """A task by its dotted path and the seconds between two runs. Each is idempotent and finds what is due by itself."""
+
+    task: str
+    every: float
+
+
+PERIODIC = (
+    Work("audit.tasks.sweep", 2),
+    Work("playbooks_app.tasks.sweep_executions", 1),
+    Work("approvals.tasks.expire_due", 1),
+    Work("compliance.tasks.seal_due", 5),
+)
+
+
+class Tick:
+    """Remembers when each work ran last in this process."""
+
+    def __init__(self) -> None:
+        self._due: dict[str, float] = {}
+
+    def __call__(self) -> None:
+        """Run what is due; one that fails is logged and does not keep the others from running."""
+        for work in PERIODIC:
+            if self._due.get(work.task, 0.0) > time.monotonic():
+                continue
+            self._due[work.task] = time.monotonic() + work.every
+            try:
+                tasks.run(work.task, {})
+            except Exception:
+                # The tick is the isolation point between kinds of periodic work.
+                log.exception("periodic_work_failed", task=work.task)
+                close_old_connections()

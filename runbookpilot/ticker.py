@@ -1,0 +1,26 @@
+"""The ticker process of the embedded shape: `python -m runbookpilot.ticker`."""
+
+import os
+import signal
+import threading
+
+import django
+
+
+def main() -> None:
+    """Tick until told to end."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "runbookpilot.settings")
+    django.setup()
+    # Django has to be set up before the periodic work can be imported.
+    from runbookpilot.periodic import Tick  # noqa: PLC0415
+
+    done = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: done.set())
+    tick = Tick()
+    while not done.wait(0.25):
+        tick()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,17 @@
+"""The worker process of the embedded shape: `python -m runbookpilot.worker`."""
+
+import os
+
+import django
+from django.core.management import call_command
+
+
+def main() -> None:
+    """Run django-q2's cluster until told to end."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "runbookpilot.settings")
+    django.setup()
+    call_command("qcluster")
+
+
+if __name__ == "__main__":
+    main()
