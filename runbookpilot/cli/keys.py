@@ -1,0 +1,36 @@
+"""`runbookpilot keys`"""
+
+import click
+
+from core import clock, signing
+from runbookpilot.cli import output
+
+
+@click.group()
+def keys() -> None:
+    """The keys that sign bundles."""
+
+
+@keys.command("export")
+@output.as_json
+def export(as_json: bool) -> None:
+    """Print the public keys, one a line: id, key in base64, valid from."""
+    rows = [key.to_dict() for key in signing.public_keys()]
+    if as_json:
+        output.dump({"keys": rows})
+        return
+    for row in rows:
+        click.echo(f"{row['keyid']} {row['public']} {row['valid_from']}")
+
+
+@keys.command("rotate")
+@output.as_json
+def rotate(as_json: bool) -> None:
+    """Make a new key, which signs from now on; what the old ones signed still verifies."""
+    signing.generate(clock.now())
+    newest = signing.public_keys()[-1]
+    output.say(newest.to_dict(), f"{newest.key_id} signs from now on.", as_json=as_json)
+
+
+def command(_name: str) -> click.Command:
+    return keys
