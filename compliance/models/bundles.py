@@ -15,7 +15,7 @@ class EvidenceBundle(Governed):
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, null=True, related_name="+")
     title = models.CharField(max_length=300)
     execution = models.OneToOneField(Execution, on_delete=models.PROTECT, null=True, blank=True, related_name="bundle")
-    controls = models.ManyToManyField(Control, related_name="bundles", blank=True)
+    controls = models.ManyToManyField(Control, through="ControlEvidence", related_name="bundles", blank=True)
     status = models.CharField(max_length=10, choices=BundleStatus, default=BundleStatus.OPEN)
     passed = models.BooleanField(null=True, help_text="Whether the workflow did what the control asks.")
     period_from = models.DateTimeField()
@@ -35,6 +35,20 @@ class EvidenceBundle(Governed):
 
     def __str__(self) -> str:
         return self.title
+
+
+class ControlEvidence(models.Model):
+    """That a bundle speaks of a control, of which moment, and whether it passed: what coverage is computed from."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new, editable=False)
+    bundle = models.ForeignKey(EvidenceBundle, on_delete=models.PROTECT, related_name="evidence")
+    control = models.ForeignKey(Control, on_delete=models.PROTECT, related_name="evidence")
+    effective_at = models.DateTimeField()
+    passed = models.BooleanField(null=True, help_text="Empty: not checked, which never counts as a pass.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["bundle", "control"], name="control_once_per_bundle")]
+        indexes = [models.Index(fields=["control", "passed", "-effective_at"], name="evidence_newest")]
 
 
 class Artifact(models.Model):

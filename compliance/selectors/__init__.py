@@ -1,0 +1,1 @@
+"""Reading frameworks, coverage and bundles."""

@@ -1,0 +1,1 @@
+"""Importing frameworks, mapping playbooks, capturing evidence, sealing and verifying bundles."""
