@@ -24,26 +24,60 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    data: Path = Field(Path("data"), description="Folder of everything that the embedded shape writes: database, files, keys.", examples=["/var/lib/runbookpilot"])
-    database_url: str = Field("", description="Database; empty: SQLite in the data folder.", examples=["postgresql://runbookpilot@127.0.0.1:5432/runbookpilot"])
-    redis_url: str = Field("", description="Redis, for Celery and live updates in production.", examples=["redis://127.0.0.1:6379/0"])
-    tasks: Literal["q2", "celery", "inline"] = Field("q2", description="What runs background work: q2 (embedded), celery (production) or inline (tests).", examples=["celery"])
+    data: Path = Field(
+        Path("data"),
+        description="Folder of everything that the embedded shape writes: database, files, keys.",
+        examples=["/var/lib/runbookpilot"],
+    )
+    database_url: str = Field(
+        "",
+        description="Database; empty: SQLite in the data folder.",
+        examples=["postgresql://runbookpilot@127.0.0.1:5432/runbookpilot"],
+    )
+    redis_url: str = Field(
+        "", description="Redis, for Celery and live updates in production.", examples=["redis://127.0.0.1:6379/0"]
+    )
+    tasks: Literal["q2", "celery", "inline"] = Field(
+        "q2", description="What runs background work: q2 (embedded), celery (production) or inline (tests).", examples=["celery"]
+    )
     debug: bool = Field(False, description="Django's debug mode. Never on a machine that others reach.", examples=["false"])
-    secret_key: SecretStr = Field(SecretStr(""), description="Django's secret key; empty: one is made in the data folder.", examples=["a-long-random-text"])
-    secret_keys: Secrets = Field([], description="Keys for secrets at rest, newest first; empty: one is made in the data folder.", examples=["kTx…=,bUz…="])
-    allowed_hosts: Names = Field(["localhost", "127.0.0.1", "[::1]"], description="Host names that the web answers to.", examples=["runbooks.example.org"])
-    trusted_origins: Names = Field([], description="Origins whose forms are accepted, with scheme.", examples=["https://runbooks.example.org"])
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="Django's secret key; empty: one is made in the data folder.", examples=["a-long-random-text"]
+    )
+    secret_keys: Secrets = Field(
+        [], description="Keys for secrets at rest, newest first; empty: one is made in the data folder.", examples=["kTx…=,bUz…="]
+    )
+    allowed_hosts: Names = Field(
+        ["localhost", "127.0.0.1", "[::1]"], description="Host names that the web answers to.", examples=["runbooks.example.org"]
+    )
+    trusted_origins: Names = Field(
+        [], description="Origins whose forms are accepted, with scheme.", examples=["https://runbooks.example.org"]
+    )
     https: bool = Field(False, description="Served over HTTPS: secure cookies, HSTS, redirect.", examples=["true"])
-    base_url: str = Field("http://127.0.0.1:8000", description="The address that links in notifications lead to.", examples=["https://runbooks.example.org"])
-    max_level: Literal["L0", "L1", "L2"] = Field("L2", description="The highest automation level of this deployment; nothing exceeds it.", examples=["L1"])
+    base_url: str = Field(
+        "http://127.0.0.1:8000",
+        description="The address that links in notifications lead to.",
+        examples=["https://runbooks.example.org"],
+    )
+    max_level: Literal["L0", "L1", "L2"] = Field(
+        "L2", description="The highest automation level of this deployment; nothing exceeds it.", examples=["L1"]
+    )
     enable_l2: bool = Field(True, description="Whether any tenant may enable L2 (simulate and queue).", examples=["false"])
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least important log lines that are written.", examples=["WARNING"])
-    log_format: Literal["json", "console"] = Field("json", description="Log lines as JSON for programs or as text for people.", examples=["console"])
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="The least important log lines that are written.", examples=["WARNING"]
+    )
+    log_format: Literal["json", "console"] = Field(
+        "json", description="Log lines as JSON for programs or as text for people.", examples=["console"]
+    )
     log_file: str = Field("", description="A file that log lines also go to.", examples=["/var/log/runbookpilot.log"])
     alert_max_bytes: int = Field(1 << 20, ge=1024, description="The largest single alert, in bytes.", examples=["1048576"])
     batch_max_bytes: int = Field(32 << 20, ge=1024, description="The largest batch of alerts, in bytes.", examples=["33554432"])
     token: SecretStr = Field(SecretStr(""), description="The API token that the command line acts with.", examples=["rbp_…"])
-    adapters_file: str = Field("", description="YAML file that declares adapter instances, read-only in the admin.", examples=["/etc/runbookpilot/adapters.yaml"])
+    adapters_file: str = Field(
+        "",
+        description="YAML file that declares adapter instances, read-only in the admin.",
+        examples=["/etc/runbookpilot/adapters.yaml"],
+    )
 
 
 class ConfigurationError(Exception):

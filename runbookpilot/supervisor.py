@@ -33,8 +33,20 @@ def commands(*, host: str, port: int) -> list[Child]:
     """Return the children of the tree, web first."""
     python = sys.executable
     web = [
-        python, "-m", "uvicorn", "runbookpilot.asgi:application", "--host", host, "--port", str(port),
-        "--lifespan", "off", "--no-access-log", "--log-level", "warning", "--no-server-header",
+        python,
+        "-m",
+        "uvicorn",
+        "runbookpilot.asgi:application",
+        "--host",
+        host,
+        "--port",
+        str(port),
+        "--lifespan",
+        "off",
+        "--no-access-log",
+        "--log-level",
+        "warning",
+        "--no-server-header",
     ]
     return [
         Child("web", web),

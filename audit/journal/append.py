@@ -54,8 +54,16 @@ def append(
 ) -> uuid.UUID:
     """Append one entry to `stream` and return its id; raises NotInTransaction outside of one."""
     fact = Fact(
-        stream=stream, kind=kind, actor=actor, now=now, subject=subject, tenant_id=tenant_id,
-        environment=environment, refs=refs, data=data or {}, simulated=simulated,
+        stream=stream,
+        kind=kind,
+        actor=actor,
+        now=now,
+        subject=subject,
+        tenant_id=tenant_id,
+        environment=environment,
+        refs=refs,
+        data=data or {},
+        simulated=simulated,
     )
     return append_all([fact])[0]
 
@@ -114,7 +122,9 @@ def _chained(fact: Fact, head: StreamHead) -> Entry:
 
 
 def _note_deliveries(entries: Sequence[Entry]) -> None:
-    rows = [Delivery(entry_id=entry.id, handler=handler, next_at=entry.at) for entry in entries for handler in handlers(entry.kind)]
+    rows = [
+        Delivery(entry_id=entry.id, handler=handler, next_at=entry.at) for entry in entries for handler in handlers(entry.kind)
+    ]
     if rows:
         Delivery.objects.bulk_create(rows)
         for row in rows:

@@ -42,7 +42,9 @@ def install(connection: BaseDatabaseWrapper) -> None:
         if connection.vendor == "postgresql":
             cursor.execute(_FUNCTION)
         for trigger in missing(connection):
-            cursor.execute(f"DROP TRIGGER IF EXISTS {trigger.name}" + (f" ON {trigger.table}" if connection.vendor == "postgresql" else ""))
+            cursor.execute(
+                f"DROP TRIGGER IF EXISTS {trigger.name}" + (f" ON {trigger.table}" if connection.vendor == "postgresql" else "")
+            )
             cursor.execute(_create(trigger, connection.vendor))
 
 

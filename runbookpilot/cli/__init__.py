@@ -43,7 +43,9 @@ def start_django() -> None:
 @click.option("--verbose", "-v", is_flag=True, help="Write log lines of every level.")
 @click.option("--dry-run", is_flag=True, help="Simulate every write (a drill).")
 @click.option("--automation-level", type=click.Choice(["L0", "L1", "L2"]), help="The highest level for what this command starts.")
-@click.option("--enable-l2", is_flag=True, help="Accept L2 for what this command starts; deployment and tenant still have to allow it.")
+@click.option(
+    "--enable-l2", is_flag=True, help="Accept L2 for what this command starts; deployment and tenant still have to allow it."
+)
 @click.pass_context
 def cli(ctx: click.Context, **options: Any) -> None:
     """RunbookPilot: playbooks that ask before they act, and evidence that anyone can verify."""

@@ -59,7 +59,11 @@ def _secrets() -> Finding:
 
 def _deliveries() -> Finding:
     counts = deliveries.counts()
-    return not counts["dead"], f"{counts['due']} deliveries under way, {counts['dead']} gave up", "See the dead letters and mend their cause."
+    return (
+        not counts["dead"],
+        f"{counts['due']} deliveries under way, {counts['dead']} gave up",
+        "See the dead letters and mend their cause.",
+    )
 
 
 def _adapters() -> Finding:

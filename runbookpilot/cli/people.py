@@ -77,7 +77,9 @@ def grant(username: str, role: str, tenant_slug: str, as_json: bool) -> None:
     tenant = session.tenant(tenant_slug)
     with output.told():
         memberships.grant(user=_user(username), tenant=tenant, role=Role(role), actor=session.actor(), now=clock.now())
-    output.say({"user": username, "role": role, "tenant": tenant.slug}, f"{username} is {role} in {tenant.slug}.", as_json=as_json)
+    output.say(
+        {"user": username, "role": role, "tenant": tenant.slug}, f"{username} is {role} in {tenant.slug}.", as_json=as_json
+    )
 
 
 @user.command("list")

@@ -19,7 +19,9 @@ def person() -> User:
         )
     token = tokens.find(settings.CLI_TOKEN, now=clock.now())
     if token is None:
-        raise click.ClickException("RUNBOOKPILOT_TOKEN is unknown, expired or revoked: make a new one with runbookpilot token create USER.")
+        raise click.ClickException(
+            "RUNBOOKPILOT_TOKEN is unknown, expired or revoked: make a new one with runbookpilot token create USER."
+        )
     return token.user
 
 
@@ -34,7 +36,9 @@ def tenant(slug: str) -> Tenant:
     if len(rows) == 1:
         return rows[0]
     if not rows:
-        raise click.ClickException(f"There is no tenant {slug!r}." if slug else "There is no tenant yet: run runbookpilot init or demo.")
+        raise click.ClickException(
+            f"There is no tenant {slug!r}." if slug else "There is no tenant yet: run runbookpilot init or demo."
+        )
     raise click.ClickException("There are several tenants: name one with --tenant.")
 
 

@@ -15,7 +15,9 @@ from runbookpilot.cli import output
 def validate(files: tuple[Path, ...], as_json: bool) -> None:
     """Check playbook FILES; every problem with file, line, column and what to do. Exit code 1 where there are errors."""
     actions = catalogue.actions()
-    problems = [problem for path in files for problem in loader.load(path.read_bytes(), catalogue=actions, filename=str(path)).problems]
+    problems = [
+        problem for path in files for problem in loader.load(path.read_bytes(), catalogue=actions, filename=str(path)).problems
+    ]
     errors = [problem for problem in problems if problem.severity == "error"]
     if as_json:
         output.dump({"valid": not errors, "problems": [problem.to_dict() for problem in problems]})

@@ -39,7 +39,11 @@ def item(request: HttpRequest, alert_id: uuid.UUID) -> HttpResponse:
     for field in ("host", "user"):
         if getattr(row, field):
             related |= Q(**{field: getattr(row, field)})
-    others = Alert.objects.filter(related, tenant=row.tenant_id).exclude(pk=row.pk).defer("original", "document") if related else Alert.objects.none()
+    others = (
+        Alert.objects.filter(related, tenant=row.tenant_id).exclude(pk=row.pk).defer("original", "document")
+        if related
+        else Alert.objects.none()
+    )
     context = {
         "alert": row,
         "decisions": row.decisions.select_related("playbook", "version", "execution").order_by("-matched", "id"),

@@ -37,7 +37,11 @@ def queue(request: HttpRequest) -> HttpResponse:
         "page_obj": pages.get_page(request.GET.get("page")),
         "status": status,
         "statuses": Status.values,
-        "playbooks": Request.objects.visible_to(user).filter(status=status).order_by().values_list("playbook", flat=True).distinct()[:30],
+        "playbooks": Request.objects.visible_to(user)
+        .filter(status=status)
+        .order_by()
+        .values_list("playbook", flat=True)
+        .distinct()[:30],
         "playbook": playbook,
         "query": f"status={status}",
     }
@@ -62,7 +66,10 @@ def item(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
         "step": step,
         "alert": alert,
         "before_steps": step.execution.steps.filter(position__lt=step.position).order_by("position") if step else [],
-        "similar": Request.objects.filter(tenant=row.tenant_id, action=row.action).exclude(pk=row.pk).exclude(status=Status.PENDING).order_by("-id")[:5],
+        "similar": Request.objects.filter(tenant=row.tenant_id, action=row.action)
+        .exclude(pk=row.pk)
+        .exclude(status=Status.PENDING)
+        .order_by("-id")[:5],
         "entries": entries.about([("approval", row.pk)]),
         "tenant": row.tenant,
         "environment": row.environment,
@@ -77,8 +84,12 @@ def decide(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
     verdict = Verdict.APPROVE if request.POST.get("verdict") == Verdict.APPROVE else Verdict.REJECT
     try:
         decisions.decide(
-            request_id=row.pk, verdict=verdict, digest=request.POST.get("digest", ""), reason=request.POST.get("reason", ""),
-            actor=frame.person(request).actor(), now=clock.now(),
+            request_id=row.pk,
+            verdict=verdict,
+            digest=request.POST.get("digest", ""),
+            reason=request.POST.get("reason", ""),
+            actor=frame.person(request).actor(),
+            now=clock.now(),
         )
     except DomainError as error:
         messages.error(request, error.sentence)
@@ -95,8 +106,12 @@ def decide_many(request: HttpRequest) -> HttpResponse:
         request_id, _, digest = pair.partition(":")
         try:
             row = decisions.decide(
-                request_id=uuid.UUID(request_id), verdict=verdict, digest=digest, reason=request.POST.get("reason", ""),
-                actor=frame.person(request).actor(), now=clock.now(),
+                request_id=uuid.UUID(request_id),
+                verdict=verdict,
+                digest=digest,
+                reason=request.POST.get("reason", ""),
+                actor=frame.person(request).actor(),
+                now=clock.now(),
             )
             messages.success(request, f"{row.title}: {row.get_status_display().lower()}.")
         except (DomainError, ValueError) as error:

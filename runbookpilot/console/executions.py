@@ -23,7 +23,14 @@ from playbooks_app.services import executions as service
 from runbookpilot.console import frame
 
 PAGE = 25
-ENDED = [StepStatus.COMPLETED, StepStatus.SKIPPED, StepStatus.SIMULATED, StepStatus.FAILED, StepStatus.CANCELLED, StepStatus.ROLLED_BACK]
+ENDED = [
+    StepStatus.COMPLETED,
+    StepStatus.SKIPPED,
+    StepStatus.SIMULATED,
+    StepStatus.FAILED,
+    StepStatus.CANCELLED,
+    StepStatus.ROLLED_BACK,
+]
 
 
 @require_safe
@@ -49,7 +56,9 @@ def listing(request: HttpRequest) -> HttpResponse:
 @require_safe
 def item(request: HttpRequest, execution_id: uuid.UUID) -> HttpResponse:
     """Where is it, and why? One execution with its steps and timeline."""
-    rows = Execution.objects.visible_to(frame.person(request)).select_related("version__playbook", "incident", "alert", "environment", "tenant")
+    rows = Execution.objects.visible_to(frame.person(request)).select_related(
+        "version__playbook", "incident", "alert", "environment", "tenant"
+    )
     row: Execution = frame.visible_in(rows, execution_id)
     steps = list(row.steps.select_related("assignee").order_by("position", "id"))
     chosen = next((step for step in steps if step.step_id == request.GET.get("step")), None) or _pressing(steps)
@@ -61,8 +70,12 @@ def item(request: HttpRequest, execution_id: uuid.UUID) -> HttpResponse:
         "branches": _branches(row, chosen),
         "ended": sum(step.status in ENDED for step in plain),
         "total": len(plain),
-        "queued": Request.objects.filter(tenant=row.tenant_id, labels__execution=str(row.pk), status=Status.PENDING).order_by("id"),
-        "undoable": [step for step in plain if step.status == StepStatus.COMPLETED and step.effect in ("reversible", "irreversible")],
+        "queued": Request.objects.filter(tenant=row.tenant_id, labels__execution=str(row.pk), status=Status.PENDING).order_by(
+            "id"
+        ),
+        "undoable": [
+            step for step in plain if step.status == StepStatus.COMPLETED and step.effect in ("reversible", "irreversible")
+        ],
         "final": row.status in FINAL_EXECUTION,
         "works": access.may(frame.person(request), Permission.WORK_EXECUTIONS, row.tenant_id),
         "entries": entries.of_stream(f"execution:{row.pk}"),
@@ -94,8 +107,13 @@ def start(request: HttpRequest) -> HttpResponse:
     try:
         access.require(user, Permission.WORK_EXECUTIONS, tenant.pk)
         row = service.start(
-            tenant=tenant, environment=tenant.environments.get(is_default=True), version=playbook.active_version,
-            drill=bool(request.POST.get("drill")), title=request.POST.get("title", "")[:300], actor=user.actor(), now=clock.now(),
+            tenant=tenant,
+            environment=tenant.environments.get(is_default=True),
+            version=playbook.active_version,
+            drill=bool(request.POST.get("drill")),
+            title=request.POST.get("title", "")[:300],
+            actor=user.actor(),
+            now=clock.now(),
         )
     except DomainError as error:
         messages.error(request, error.sentence)
@@ -125,7 +143,13 @@ def _perform(request: HttpRequest, row: Execution, name: str) -> None:
 
 def _pressing(steps: list[Any]) -> Any:
     """The step that somebody most likely wants to see: what waits, else what failed, else the last that moved."""
-    urgent = (StepStatus.UNCERTAIN, StepStatus.AWAITING_INPUT, StepStatus.AWAITING_APPROVAL, StepStatus.FAILED, StepStatus.IN_PROGRESS)
+    urgent = (
+        StepStatus.UNCERTAIN,
+        StepStatus.AWAITING_INPUT,
+        StepStatus.AWAITING_APPROVAL,
+        StepStatus.FAILED,
+        StepStatus.IN_PROGRESS,
+    )
     for status in urgent:
         for step in steps:
             if step.status == status:

@@ -64,7 +64,9 @@ def roles(request: HttpRequest) -> set[str]:
     """Return the roles that the user has anywhere; a superuser is an administrator."""
     if not hasattr(request, "_console_roles"):
         user = person(request)
-        found = set(user.memberships.values_list("role", flat=True)) | ({Role.ADMINISTRATOR.value} if user.is_superuser else set())
+        found = set(user.memberships.values_list("role", flat=True)) | (
+            {Role.ADMINISTRATOR.value} if user.is_superuser else set()
+        )
         request._console_roles = found  # type: ignore[attr-defined]
     return request._console_roles  # type: ignore[attr-defined, no-any-return]
 

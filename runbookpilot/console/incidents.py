@@ -90,8 +90,12 @@ def _declare(request: HttpRequest, tenants: Any) -> HttpResponse:
     try:
         access.require(frame.person(request), Permission.WORK_INCIDENTS, tenant.pk if tenant else uuid.UUID(int=0))
         row = service.declare(
-            tenant=tenant, environment=tenant.environments.get(is_default=True), title=request.POST.get("title", ""),
-            severity=request.POST.get("severity", Severity.SEV3), actor=frame.person(request).actor(), now=clock.now(),
+            tenant=tenant,
+            environment=tenant.environments.get(is_default=True),
+            title=request.POST.get("title", ""),
+            severity=request.POST.get("severity", Severity.SEV3),
+            actor=frame.person(request).actor(),
+            now=clock.now(),
         )
     except DomainError as error:
         messages.error(request, error.sentence)

@@ -20,7 +20,9 @@ from runbookpilot.console import frame
 @require_safe
 def listing(request: HttpRequest) -> HttpResponse:
     """The library by name."""
-    rows = Playbook.objects.visible_to(frame.person(request)).select_related("active_version", "active_version__activated_by", "tenant")
+    rows = Playbook.objects.visible_to(frame.person(request)).select_related(
+        "active_version", "active_version__activated_by", "tenant"
+    )
     context = {"playbooks": rows.annotate(versions_count=Count("versions")).order_by("name")}
     return frame.page(request, "playbooks.html", context, title="Playbooks")
 

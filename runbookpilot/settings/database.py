@@ -19,7 +19,12 @@ _SQLITE: dict[str, Any] = {
 def _database() -> dict[str, Any]:
     if not OPERATOR.database_url:
         DATA_DIR.mkdir(parents=True, exist_ok=True)
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA_DIR / "runbookpilot.sqlite3", "OPTIONS": _SQLITE, "CONN_MAX_AGE": None}
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": DATA_DIR / "runbookpilot.sqlite3",
+            "OPTIONS": _SQLITE,
+            "CONN_MAX_AGE": None,
+        }
     config: dict[str, Any] = environ.Env.db_url_config(OPERATOR.database_url)
     if config["ENGINE"].endswith("sqlite3"):
         return {**config, "OPTIONS": _SQLITE, "CONN_MAX_AGE": None}

@@ -14,22 +14,58 @@ register = template.Library()
 
 #: Status word -> (tone, icon). The tone is a colour, and never stands alone: icon and word go with it.
 CHIPS: dict[str, tuple[str, str]] = {
-    "not_started": ("grey", "radio_button_unchecked"), "idle": ("grey", "radio_button_unchecked"),
-    "planning": ("blue", "pending"), "executing": ("blue", "play_circle"), "in_progress": ("blue", "play_circle"),
-    "awaiting_approval": ("amber", "how_to_reg"), "awaiting_input": ("amber", "person_raised_hand"),
-    "waiting": ("amber", "hourglass_empty"), "pending": ("amber", "hourglass_empty"), "paused": ("amber", "pause_circle"),
-    "completed": ("green", "check_circle"), "approved": ("green", "thumb_up"), "executed": ("green", "check_circle"),
-    "covered": ("green", "verified"), "active": ("green", "check_circle"), "sealed": ("green", "lock"), "notarized": ("green", "verified"),
-    "resolved": ("green", "check_circle"), "healthy": ("green", "check_circle"), "matched": ("green", "check_circle"),
-    "skipped": ("yellow", "skip_next"), "stale": ("yellow", "update"), "expired": ("yellow", "timer_off"),
-    "withdrawn": ("yellow", "undo"), "in_review": ("amber", "rate_review"), "draft": ("grey", "edit_note"), "retired": ("grey", "archive"),
-    "failed": ("red", "error"), "blocked": ("red", "block"), "rejected": ("red", "thumb_down"), "failing": ("red", "error"),
-    "uncovered": ("red", "gpp_maybe"), "cancelled": ("grey", "cancel"), "abandoned": ("grey", "cancel"), "unhealthy": ("red", "error"),
-    "simulated": ("hatched", "science"), "uncertain": ("purple", "help"), "rolling_back": ("amber", "undo"),
-    "rolled_back": ("grey", "undo"), "open": ("amber", "warning"), "mitigated": ("yellow", "shield"), "monitoring": ("blue", "visibility"),
-    "live": ("red", "bolt"), "mock": ("grey", "science"), "drill": ("hatched", "science"), "stopped": ("stopped", "front_hand"),
-    "excepted": ("grey", "event_busy"), "not_applicable": ("grey", "remove"), "superseded": ("grey", "history"),
-    "unknown": ("grey", "help"), "skipped_match": ("grey", "remove"), "declared": ("grey", "lock"),
+    "not_started": ("grey", "radio_button_unchecked"),
+    "idle": ("grey", "radio_button_unchecked"),
+    "planning": ("blue", "pending"),
+    "executing": ("blue", "play_circle"),
+    "in_progress": ("blue", "play_circle"),
+    "awaiting_approval": ("amber", "how_to_reg"),
+    "awaiting_input": ("amber", "person_raised_hand"),
+    "waiting": ("amber", "hourglass_empty"),
+    "pending": ("amber", "hourglass_empty"),
+    "paused": ("amber", "pause_circle"),
+    "completed": ("green", "check_circle"),
+    "approved": ("green", "thumb_up"),
+    "executed": ("green", "check_circle"),
+    "covered": ("green", "verified"),
+    "active": ("green", "check_circle"),
+    "sealed": ("green", "lock"),
+    "notarized": ("green", "verified"),
+    "resolved": ("green", "check_circle"),
+    "healthy": ("green", "check_circle"),
+    "matched": ("green", "check_circle"),
+    "skipped": ("yellow", "skip_next"),
+    "stale": ("yellow", "update"),
+    "expired": ("yellow", "timer_off"),
+    "withdrawn": ("yellow", "undo"),
+    "in_review": ("amber", "rate_review"),
+    "draft": ("grey", "edit_note"),
+    "retired": ("grey", "archive"),
+    "failed": ("red", "error"),
+    "blocked": ("red", "block"),
+    "rejected": ("red", "thumb_down"),
+    "failing": ("red", "error"),
+    "uncovered": ("red", "gpp_maybe"),
+    "cancelled": ("grey", "cancel"),
+    "abandoned": ("grey", "cancel"),
+    "unhealthy": ("red", "error"),
+    "simulated": ("hatched", "science"),
+    "uncertain": ("purple", "help"),
+    "rolling_back": ("amber", "undo"),
+    "rolled_back": ("grey", "undo"),
+    "open": ("amber", "warning"),
+    "mitigated": ("yellow", "shield"),
+    "monitoring": ("blue", "visibility"),
+    "live": ("red", "bolt"),
+    "mock": ("grey", "science"),
+    "drill": ("hatched", "science"),
+    "stopped": ("stopped", "front_hand"),
+    "excepted": ("grey", "event_busy"),
+    "not_applicable": ("grey", "remove"),
+    "superseded": ("grey", "history"),
+    "unknown": ("grey", "help"),
+    "skipped_match": ("grey", "remove"),
+    "declared": ("grey", "lock"),
 }
 MAX_ITEMS = 200
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
@@ -42,7 +78,10 @@ def chip(status: object, label: str = "") -> SafeString:
     tone, icon = CHIPS.get(key, ("grey", "circle"))
     word = label or key.replace("_", " ")
     return format_html(
-        '<span class="rp-chip rp-{}"><span class="material-symbols-outlined" aria-hidden="true">{}</span>{}</span>', tone, icon, word
+        '<span class="rp-chip rp-{}"><span class="material-symbols-outlined" aria-hidden="true">{}</span>{}</span>',
+        tone,
+        icon,
+        word,
     )
 
 
@@ -75,7 +114,10 @@ def when(moment: dt.datetime | None) -> SafeString:
         return format_html('<span class="rp-muted">{}</span>', "—")
     utc = moment.astimezone(dt.UTC)
     return format_html(
-        '<time datetime="{}">{}</time> <span class="rp-muted">{}</span>', utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M:%S"), age(moment)
+        '<time datetime="{}">{}</time> <span class="rp-muted">{}</span>',
+        utc.isoformat(),
+        utc.strftime("%Y-%m-%d %H:%M:%S"),
+        age(moment),
     )
 
 
@@ -83,7 +125,9 @@ def when(moment: dt.datetime | None) -> SafeString:
 def ident(value: object, length: int = 8) -> SafeString:
     """An identifier, short, copied on click."""
     text = str(value)
-    return format_html('<button type="button" class="rp-id" data-copy="{}" title="Copy {}">{}</button>', text, text, text[-length:])
+    return format_html(
+        '<button type="button" class="rp-id" data-copy="{}" title="Copy {}">{}</button>', text, text, text[-length:]
+    )
 
 
 @register.simple_tag
@@ -93,7 +137,11 @@ def risk(value: int | None) -> SafeString:
         return format_html('<span class="rp-muted">{}</span>', "risk unknown")
     tone = "red" if value >= 8 else "amber" if value >= 5 else "green"
     return format_html(
-        '<span class="rp-risk rp-{}" title="Risk {} of 10"><b>{}</b><meter min="0" max="10" value="{}"></meter></span>', tone, value, value, value
+        '<span class="rp-risk rp-{}" title="Risk {} of 10"><b>{}</b><meter min="0" max="10" value="{}"></meter></span>',
+        tone,
+        value,
+        value,
+        value,
     )
 
 
@@ -137,7 +185,10 @@ def _node(value: Any, open_levels: int) -> SafeString:
     if isinstance(value, Mapping | list) and value:
         state = " open" if open_levels > 0 else ""
         return format_html(
-            "<details{}><summary>{} {}</summary>{}</details>", SafeString(state), len(value),
-            "fields" if isinstance(value, Mapping) else "items", _tree(value, open_levels),
+            "<details{}><summary>{} {}</summary>{}</details>",
+            SafeString(state),
+            len(value),
+            "fields" if isinstance(value, Mapping) else "items",
+            _tree(value, open_levels),
         )
     return _tree(value, open_levels)
