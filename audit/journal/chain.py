@@ -3,12 +3,13 @@
 import datetime as dt
 
 from audit.models import Entry
+from audit.selectors.entries import EntryView
 from core import canonical, clock
 
 GENESIS = ""
 
 
-def canonical_form(entry: Entry) -> dict[str, object]:
+def canonical_form(entry: Entry | EntryView) -> dict[str, object]:
     """Return what the hash of `entry` covers: everything but the hash itself."""
     return {
         "v": 1,
@@ -29,6 +30,6 @@ def canonical_form(entry: Entry) -> dict[str, object]:
     }
 
 
-def hash_of(entry: Entry) -> str:
+def hash_of(entry: Entry | EntryView) -> str:
     """Return the sha256 over the canonical form of `entry`."""
     return canonical.digest(canonical_form(entry))
