@@ -17,6 +17,8 @@ class TenantQuerySet(models.QuerySet[Any]):
 
     def permitting(self, actor: "Actor | User", permission: str) -> Self:
         """Return the tenants in which `actor` holds `permission`; the system and a superuser hold all."""
+        if not _within_scopes(actor, permission):
+            return self.none()
         if _unbound(actor):
             return self
         return self.filter(pk__in=tenant_ids_permitting(actor, permission))
@@ -27,6 +29,8 @@ class GovernedQuerySet(models.QuerySet[Any]):
 
     def visible_to(self, actor: "Actor | User", permission: str = Permission.VIEW_RECORDS) -> Self:
         """Return the rows of the tenants in which `actor` holds `permission`."""
+        if not _within_scopes(actor, permission):
+            return self.none()
         if _unbound(actor):
             return self
         return self.filter(tenant_id__in=tenant_ids_permitting(actor, permission))
@@ -46,3 +50,7 @@ def _unbound(actor: "Actor | User") -> bool:
     if isinstance(actor, Actor):
         return actor.is_system or actor.is_superuser
     return bool(actor.is_active and actor.is_superuser)
+
+
+def _within_scopes(actor: "Actor | User", permission: str) -> bool:
+    return not actor.token_scopes or permission in actor.token_scopes

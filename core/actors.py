@@ -16,6 +16,7 @@ class Actor:
     name: str
     user_id: uuid.UUID | None = None
     is_superuser: bool = False
+    token_scopes: tuple[str, ...] = ()
 
     @property
     def is_person(self) -> bool:

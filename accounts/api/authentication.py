@@ -21,6 +21,7 @@ class TokenAuthentication(BaseAuthentication):
         token = tokens.find(words[1], now=clock.now()) if len(words) == 2 else None
         if token is None:
             raise AuthenticationFailed("This token is not valid: it is unknown, expired or revoked.")
+        token.user.token_scopes = tuple(token.scopes)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -17,6 +17,9 @@ class User(AbstractUser):
     is_service = models.BooleanField(default=False, help_text="A program: it uses tokens and cannot log in.")
     last_visit_at = models.DateTimeField(null=True, blank=True, editable=False)
 
+    #: The scopes of the token that this user came with; empty: no limit.
+    token_scopes: tuple[str, ...] = ()
+
     def actor(self) -> Actor:
         """Return this user as the one who acts."""
         return Actor(
@@ -25,6 +28,7 @@ class User(AbstractUser):
             name=self.username,
             user_id=self.pk,
             is_superuser=self.is_active and self.is_superuser,
+            token_scopes=self.token_scopes,
         )
 
 

@@ -16,7 +16,9 @@ class Tenant(models.Model):
     slug = models.SlugField(max_length=64, unique=True)
     name = models.CharField(max_length=200)
     max_level = models.CharField(
-        max_length=2, default="L1", choices=[("L0", "L0 · people act"), ("L1", "L1 · ask before writes"), ("L2", "L2 · simulate and queue writes")]
+        max_length=2,
+        default="L1",
+        choices=[("L0", "L0 · people act"), ("L1", "L1 · ask before writes"), ("L2", "L2 · simulate and queue writes")],
     )
     l2_enabled = models.BooleanField("L2 enabled", default=False, help_text="Allow playbooks to simulate writes and queue them.")
     approve_notifications = models.BooleanField(

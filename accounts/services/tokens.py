@@ -22,11 +22,22 @@ def create(
     text = PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
         token = ApiToken.objects.create(
-            user=user, name=name, prefix=text[:8], digest=_digest(text), scopes=list(scopes), created_at=now, expires_at=expires_at
+            user=user,
+            name=name,
+            prefix=text[:8],
+            digest=_digest(text),
+            scopes=list(scopes),
+            created_at=now,
+            expires_at=expires_at,
         )
         journal.append(
-            stream=f"user:{user.pk}", kind=Kind.TOKEN_CREATED, actor=actor, now=now, subject=("token", token.id),
-            refs=[("user", user.pk)], data={"name": name, "expires_at": expires_at, "scopes": list(scopes)},
+            stream=f"user:{user.pk}",
+            kind=Kind.TOKEN_CREATED,
+            actor=actor,
+            now=now,
+            subject=("token", token.id),
+            refs=[("user", user.pk)],
+            data={"name": name, "expires_at": expires_at, "scopes": list(scopes)},
         )
     return token, text
 
@@ -44,7 +55,11 @@ def revoke(*, token: ApiToken, actor: Actor, now: dt.datetime) -> None:
     with transaction.atomic():
         if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now):
             journal.append(
-                stream=f"user:{token.user_id}", kind=Kind.TOKEN_REVOKED, actor=actor, now=now, subject=("token", token.id),
+                stream=f"user:{token.user_id}",
+                kind=Kind.TOKEN_REVOKED,
+                actor=actor,
+                now=now,
+                subject=("token", token.id),
                 refs=[("user", token.user_id)],
             )
 

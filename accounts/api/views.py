@@ -1,0 +1,124 @@
+"""The base of every endpoint that belongs to a tenant: who asks, in which tenant, and whether they may."""
+
+import datetime as dt
+import uuid
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import Http404
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from accounts.api import idempotency
+from accounts.choices import Permission
+from accounts.models import Environment, Tenant, User
+from accounts.selectors import access
+from core import clock
+from core.actors import Actor
+from core.errors import Invalid, NotFound
+
+TENANT_HEADER = "X-RunbookPilot-Tenant"
+ENVIRONMENT_HEADER = "X-RunbookPilot-Environment"
+
+
+class NoSuchTenant(NotFound):
+    """There is no such tenant, or not for you."""
+
+
+class WhichTenant(Invalid):
+    """You belong to several tenants: name one."""
+
+    code = "which_tenant"
+
+
+class WhichEnvironment(Invalid):
+    """There is no such environment in this tenant."""
+
+    code = "which_environment"
+
+
+class GovernedViewSet(GenericViewSet[Any]):
+    """Rows of the tenants in which the user holds the permission that the action needs.
+
+    `permissions` names the permission of each action; an action without one is refused, and fails a test.
+    A row of another tenant answers 404. A POST with an `Idempotency-Key` is answered once and repeated from memory.
+    """
+
+    permission_classes = [IsAuthenticated]
+    permissions: ClassVar[dict[str, Permission]] = {}
+    #: What a row must be readable with, where an action writes.
+    read_permission: ClassVar[Permission] = Permission.VIEW_RECORDS
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if self.action and self.action not in self.permissions and self.action != "metadata":
+            raise access.MayNot("This action has no rule, and what has no rule is refused.")
+
+    @property
+    def user(self) -> User:
+        user: User = self.request.user
+        return user
+
+    @property
+    def actor(self) -> Actor:
+        return self.user.actor()
+
+    def now(self) -> dt.datetime:
+        return clock.now()
+
+    def get_queryset(self) -> QuerySet[Any]:
+        rows: Any = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False):
+            return rows.none()  # type: ignore[no-any-return]
+        return rows.visible_to(self.user, self.read_permission)  # type: ignore[no-any-return]
+
+    def get_object(self) -> Any:
+        """Return the row of the address; 404 for another tenant's, 403 naming the rule where reading is not enough."""
+        try:
+            row = super().get_object()
+        except (ValidationError, ValueError) as error:
+            raise Http404 from error
+        self.require_in(row.tenant_id)
+        return row
+
+    def require_in(self, tenant_id: uuid.UUID) -> None:
+        """Raise where the user may not do this action in the tenant."""
+        access.require(self.user, self.permissions[self.action or ""], tenant_id)
+
+    def tenant_for_write(self) -> Tenant:
+        """Return the tenant that is written to: the one named by header or `?tenant=`, or the only one."""
+        named = self.request.headers.get(TENANT_HEADER) or self.request.query_params.get("tenant", "")
+        tenants = access.tenants_of(self.user)
+        if named:
+            tenants = [tenant for tenant in tenants if named in (tenant.slug, str(tenant.pk))]
+        if len(tenants) == 1:
+            self.require_in(tenants[0].pk)
+            return tenants[0]
+        if named or not tenants:
+            raise NoSuchTenant(NoSuchTenant.__doc__)
+        raise WhichTenant(
+            f"You belong to several tenants: name one with {TENANT_HEADER}.",
+            fields={"tenants": [tenant.slug for tenant in tenants]},
+        )
+
+    def environment_for_write(self, tenant: Tenant) -> Environment:
+        """Return the environment that is written to: the one named by header or `?environment=`, or the tenant's default."""
+        named = self.request.headers.get(ENVIRONMENT_HEADER) or self.request.query_params.get("environment", "")
+        rows = Environment.objects.filter(tenant=tenant)
+        row = rows.filter(slug=named).first() if named else rows.filter(is_default=True).first()
+        if row is None:
+            raise WhichEnvironment(fields={"environments": [item.slug for item in rows.order_by("slug")]})
+        return row
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        key = request.headers.get(idempotency.HEADER) if request.method == "POST" else None
+        if key is None:
+            return super().dispatch(request, *args, **kwargs)
+        return idempotency.once(self, super().dispatch, request, key, args, kwargs)
+
+    def answer(self, body: Any, status: int = 200) -> Response:
+        """Return a response with this body."""
+        return Response(body, status=status)

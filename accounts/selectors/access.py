@@ -1,0 +1,49 @@
+"""The one answer to "may ACTOR do ACTION in TENANT?", which every door uses."""
+
+import uuid
+
+from accounts.choices import Permission
+from accounts.models import Tenant, User
+from accounts.querysets import tenant_ids_permitting
+from core.actors import Actor
+from core.errors import Forbidden
+
+
+class MayNot(Forbidden):
+    """You may not do this."""
+
+    code = "may_not"
+
+
+def may(actor: Actor | User, permission: str, tenant_id: uuid.UUID) -> bool:
+    """Return whether `actor` holds `permission` in the tenant; the system and a superuser hold all.
+
+    A token that is limited to scopes holds no more than these.
+    """
+    if permission not in _scopes(actor, permission):
+        return False
+    if isinstance(actor, User) and not actor.is_active:
+        return False
+    if (isinstance(actor, Actor) and actor.is_system) or actor.is_superuser:
+        return True
+    return tenant_ids_permitting(actor, permission).filter(content_object_id=tenant_id).exists()
+
+
+def require(actor: Actor | User, permission: str, tenant_id: uuid.UUID) -> None:
+    """Raise MayNot, naming the permission that is missing, where `actor` does not hold it in the tenant."""
+    if not may(actor, permission, tenant_id):
+        raise MayNot(
+            f"You may not do this: it needs “{Permission(permission).label}” in this tenant.",
+            hint="An administrator of the tenant grants roles.",
+            fields={"permission": str(permission)},
+        )
+
+
+def tenants_of(user: User) -> list[Tenant]:
+    """Return the active tenants that the user is a member of, by slug; a superuser's are all."""
+    rows = Tenant.objects.filter(is_active=True).order_by("slug")
+    return list(rows if user.is_superuser else rows.filter(memberships__user=user).distinct())
+
+
+def _scopes(actor: Actor | User, permission: str) -> list[str]:
+    return list(getattr(actor, "token_scopes", None) or [permission])
