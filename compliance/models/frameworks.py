@@ -5,7 +5,6 @@ from django.db import models
 from simple_history.models import HistoricalRecords
 
 from accounts.models import Environment, Governed
-
 from playbooks_app.models import Playbook
 
 

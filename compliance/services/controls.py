@@ -47,19 +47,25 @@ def change(
     if freshness_days is not None and not 1 <= freshness_days <= 3660:
         raise WrongFreshness
     with transaction.atomic():
-        row = Control.objects.select_for_update().get(pk=control.pk)
+        row: Control = Control.objects.select_for_update().get(pk=control.pk)
         row.owner = owner or row.owner
         row.freshness_days = freshness_days or row.freshness_days
         if applicable is not None:
             row.applicable, row.applicability_reason = applicable, "" if applicable else reason[:500]
         history.save(row, actor=actor, now=now, reason=reason or "Changed.")
-        data = {"owner": row.owner_id, "freshness_days": row.freshness_days, "applicable": row.applicable}
+        data: dict[str, object] = {"owner": row.owner_id, "freshness_days": row.freshness_days, "applicable": row.applicable}
         _journal(row, "changed", data, actor, now)
     return row
 
 
 def accept_risk(
-    *, control: Control, reason: str, valid_until: dt.datetime, actor: Actor, now: dt.datetime, valid_from: dt.datetime | None = None
+    *,
+    control: Control,
+    reason: str,
+    valid_until: dt.datetime,
+    actor: Actor,
+    now: dt.datetime,
+    valid_from: dt.datetime | None = None,
 ) -> ControlException:
     """Record that the risk of not meeting `control` is accepted until a date; raises ReasonNeeded and EndNeeded."""
     start = valid_from or now

@@ -65,12 +65,12 @@ def import_csv(
 
 def _store(tenant: Tenant, catalogue: Catalogue, sha256: str, slug: str, actor: Actor, now: dt.datetime) -> Framework:
     with transaction.atomic():
-        known = Framework.objects.filter(tenant=tenant, slug=slug, version=catalogue.version).first()
+        known: Framework | None = Framework.objects.filter(tenant=tenant, slug=slug, version=catalogue.version).first()
         if known and known.source_sha256 == sha256:
             return known
         if known:
-            raise VersionTaken(hint=f"Version {catalogue.version or '(none)'} of {slug} differs; give the new content its own version.")
-        framework = Framework.objects.create(
+            raise VersionTaken(hint="Give the new content a version of its own.")
+        framework: Framework = Framework.objects.create(
             tenant=tenant, slug=slug, name=catalogue.title, version=catalogue.version, source_sha256=sha256, created_at=now
         )
         controls = [

@@ -62,7 +62,7 @@ def add(
         raise WrongInterval
     with transaction.atomic():
         standing = Mapping.objects.filter(control=control, playbook=playbook, environment=environment, valid_until=valid_until)
-        same = next((row for row in standing.filter(valid_from__lte=start) if row.selector == chosen), None)
+        same: Mapping | None = next((row for row in standing.filter(valid_from__lte=start) if row.selector == chosen), None)
         if same:
             return same
         mapping = Mapping(
@@ -78,7 +78,7 @@ def end(*, mapping: Mapping, actor: Actor, now: dt.datetime, at: dt.datetime | N
     """End a mapping at `at`, or now; what it served before stays served. Raises AlreadyEnded and WrongInterval."""
     until = at or now
     with transaction.atomic():
-        row = Mapping.objects.select_for_update().get(pk=mapping.pk)
+        row: Mapping = Mapping.objects.select_for_update().get(pk=mapping.pk)
         if row.valid_until and row.valid_until <= now:
             raise AlreadyEnded
         if until <= row.valid_from:

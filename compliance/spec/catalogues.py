@@ -183,7 +183,8 @@ def _words(name: str, params: Mapping[str, Any], depth: int) -> str:
         return ", ".join(map(str, param["values"]))
     select = param.get("select")
     if isinstance(select, dict):
-        choices = [_substituted(str(choice), params, depth + 1).strip() for choice in _list(select.get("choice"), f"param {name}")]
+        given = _list(select.get("choice"), f"param {name}")
+        choices = [_substituted(str(choice), params, depth + 1).strip() for choice in given]
         how_many = str(select.get("how-many", "one")).replace("-", " ")
         return f"[Selection ({how_many}): {'; '.join(choices)}]"
     return f"[Assignment: {param.get('label') or name}]"
