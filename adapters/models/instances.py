@@ -22,7 +22,9 @@ class AdapterInstance(Governed):
     health_detail = models.CharField(max_length=500, blank=True, editable=False)
     checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     breaker = models.JSONField(default=dict, editable=False, help_text="State of the circuit breaker, shared by all workers.")
-    declared = models.BooleanField(default=False, editable=False, help_text="Declared in a file or the environment: read-only here.")
+    declared = models.BooleanField(
+        default=False, editable=False, help_text="Declared in a file or the environment: read-only here."
+    )
     history = HistoricalRecords(excluded_fields=["secrets", "breaker", "health", "health_detail", "checked_at"])
 
     class Meta:

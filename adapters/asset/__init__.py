@@ -1,0 +1,1 @@
+"""The asset inventory: contract, mock, and one file per vendor."""

@@ -1,0 +1,171 @@
+"""Calls to the outside: intent before, result after, nothing held in between.
+
+`intend` and `conclude` belong into the caller's transactions; `send` runs outside of any.
+"""
+
+import dataclasses
+import datetime as dt
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from django.db import connection
+from prometheus_client import Counter, Histogram
+
+from accounts.selectors import stops
+from adapters import errors, instances, registry
+from adapters.choices import CallPurpose, CallStatus, Mode
+from adapters.contract import Action, CallContext, looking
+from adapters.models import AdapterInstance, Call
+from core import canonical, clock
+from core.actors import system
+
+log = structlog.get_logger(__name__)
+
+CALLS = Counter("runbookpilot_adapter_calls", "Calls by adapter, action and outcome.", ["adapter", "action", "outcome"])
+SECONDS = Histogram("runbookpilot_adapter_call_seconds", "Duration of calls.", ["adapter", "action"])
+OWNER = system("engine")
+
+
+class InTransaction(RuntimeError):
+    """A call was about to be sent inside a transaction, which would hold locks while the network answers."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a call: an output, or an error."""
+
+    output: dict[str, Any] | None = None
+    error: errors.AdapterError | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.error is None
+
+
+def action_of(instance: AdapterInstance, name: str) -> Action:
+    """Return an instance's action by name."""
+    return registry.adapter(instance.adapter).action(name)
+
+
+def intend(
+    *,
+    instance: AdapterInstance,
+    environment: str,
+    owner: tuple[str, object],
+    step: str,
+    action: str,
+    params: Mapping[str, Any],
+    key: str,
+    attempt: int,
+    now: dt.datetime,
+    purpose: CallPurpose = CallPurpose.STEP,
+) -> Call:
+    """Record, in the caller's transaction, that a call is about to be made, and return it."""
+    cls = registry.adapter(instance.adapter)
+    return Call.objects.create(
+        tenant_id=instance.tenant_id, environment=environment, owner_kind=owner[0], owner_id=str(owner[1]), step=step,
+        purpose=purpose, instance=instance, adapter=instance.adapter, adapter_version=cls.version, action=action,
+        effect=cls.action(action).effect, live=instance.mode == Mode.LIVE, attempt=attempt, idempotency_key=key,
+        params=dict(params), params_digest=canonical.digest(params), created_at=now, started_at=now,
+    )  # fmt: skip
+
+
+def send(call: Call, *, timeout: float = 30.0) -> Outcome:
+    """Make the call and return what came of it. Never raises for what the vendor did; holds no transaction.
+
+    A write is refused here, at the last moment, where an emergency stop stands.
+    """
+    if connection.in_atomic_block and not getattr(connection, "_allow_calls_in_tests", False):
+        raise InTransaction(InTransaction.__doc__)
+    started = time.perf_counter()
+    try:
+        outcome = Outcome(output=_sent(call, timeout))
+    except errors.AdapterError as error:
+        outcome = Outcome(error=error)
+    word = "ok" if outcome.error is None else outcome.error.code
+    CALLS.labels(call.adapter, call.action, word).inc()
+    SECONDS.labels(call.adapter, call.action).observe(time.perf_counter() - started)
+    log.info("adapter_call", adapter=call.adapter, action=call.action, outcome=word, call=str(call.pk))
+    return outcome
+
+
+def _sent(call: Call, timeout: float) -> dict[str, Any]:
+    instance = call.instance
+    if instance is None:
+        raise errors.Unavailable("The adapter of this call is gone.")
+    action = action_of(instance, call.action)
+    if action.effect.is_write and stops.standing(call.tenant_id) is not None:
+        raise errors.Stopped
+    context = CallContext(
+        instance_id=instance.pk, tenant_id=call.tenant_id, idempotency_key=call.idempotency_key, timeout=timeout
+    )
+    adapter = instances.load(instance, actor=OWNER, now=clock.now())
+    params = adapter.validate(call.action, call.params or {})
+    return adapter.execute(call.action, params, context).output
+
+
+def conclude(call: Call, outcome: Outcome, *, now: dt.datetime) -> Call:
+    """Record, in the caller's transaction, what came of a call."""
+    call.finished_at = now
+    if outcome.error is None:
+        call.status, call.output = CallStatus.SUCCEEDED, outcome.output
+        call.result_digest = canonical.digest(outcome.output)
+    else:
+        unknown = outcome.error.outcome_unknown and call.effect != "read"
+        call.status = CallStatus.UNCERTAIN if unknown else CallStatus.FAILED
+        call.error = outcome.error.to_dict()
+    call.save(update_fields=["status", "output", "error", "result_digest", "finished_at"])
+    return call
+
+
+def look(call: Call, *, timeout: float = 30.0) -> bool | None:
+    """Return whether the write of `call` has taken effect, by looking; None where that cannot be told."""
+    instance = call.instance
+    if instance is None:
+        return None
+    action = action_of(instance, call.action)
+    if not action.look:
+        return None
+    adapter = instances.load(instance, actor=OWNER, now=clock.now())
+    params = call.params or {}
+    context = CallContext(instance_id=instance.pk, tenant_id=call.tenant_id, timeout=timeout)
+    try:
+        found = adapter.execute(action.look, looking(adapter, action, params), context).output
+    except errors.AdapterError:
+        log.warning("look_failed", action=action.look, call=str(call.pk), exc_info=True)
+        return None
+    return action.settled(found, params)
+
+
+def document(
+    *,
+    instance: AdapterInstance,
+    action: str,
+    params: Mapping[str, Any],
+    undo: Mapping[str, Any] | None,
+    step: str,
+    version_digest: str,
+) -> dict[str, Any]:
+    """Return the `call` part of what people approve: all that decides what is sent."""
+    cls = registry.adapter(instance.adapter)
+    return {
+        "action": action,
+        "adapter": instance.adapter,
+        "adapter_version": cls.version,
+        "instance": instance.name,
+        "instance_id": str(instance.pk),
+        "config_digest": instances.config_digest(instance),
+        "live": instance.mode == Mode.LIVE,
+        "params": canonical.plain(params),
+        "step": step,
+        "playbook_sha256": version_digest,
+        "undo": canonical.plain(undo) if undo else None,
+    }
+
+
+def key_of(step_run_id: uuid.UUID, suffix: str = "") -> str:
+    """Return the idempotency key of a step: the same for every retry."""
+    return canonical.sha256(f"{step_run_id}:{suffix}".encode())[:40]

@@ -1,0 +1,1 @@
+"""Endpoint detection and response: contract, mock, and one file per vendor."""

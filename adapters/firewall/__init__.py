@@ -1,0 +1,1 @@
+"""Firewalls: contract, mock, and one file per vendor."""

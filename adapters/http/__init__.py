@@ -1,0 +1,1 @@
+"""Any REST API: contract, mock, and one file per vendor."""

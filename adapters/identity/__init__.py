@@ -1,0 +1,1 @@
+"""Directories of users: contract, mock, and one file per vendor."""

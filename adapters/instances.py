@@ -1,0 +1,167 @@
+"""Instances of adapters: made, changed, checked, and found for a step."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from accounts.models import Environment
+from adapters import errors, registry
+from adapters.choices import Health, Mode
+from adapters.contract import Adapter, CallContext
+from adapters.models import AdapterInstance, Binding
+from audit import journal
+from audit.choices import Kind
+from core import canonical
+from core.actors import Actor
+from core.errors import Conflict, Invalid, NotFound
+
+
+class NoInstance(NotFound):
+    """No adapter serves this action here."""
+
+    code = "no_instance"
+
+
+class NameTaken(Conflict):
+    """There is an instance with this name already."""
+
+    code = "name_taken"
+
+
+class WrongConfig(Invalid):
+    """The configuration does not fit the adapter."""
+
+    code = "wrong_config"
+
+
+class Declared(Conflict):
+    """This instance is declared in a file: change it there."""
+
+    code = "declared"
+
+
+def create(
+    *,
+    environment: Environment,
+    adapter: str,
+    name: str,
+    actor: Actor,
+    now: dt.datetime,
+    config: Mapping[str, Any] | None = None,
+    secrets: Mapping[str, str] | None = None,
+    mode: Mode = Mode.MOCK,
+    bind: bool = True,
+) -> AdapterInstance:
+    """Return a new instance, bound to each capability of its adapter that has none yet; raises NameTaken, WrongConfig."""
+    cls = registry.adapter(adapter)
+    _checked_config(cls, config or {}, secrets or {})
+    row = AdapterInstance(
+        tenant_id=environment.tenant_id, environment=environment, adapter=adapter, name=name, config=dict(config or {}),
+        secrets=dict(secrets or {}) or None, mode=mode, created_at=now,
+    )  # fmt: skip
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+            for capability in sorted(cls.capabilities()) if bind else ():
+                Binding.objects.get_or_create(
+                    environment=environment, capability=capability, defaults={"tenant_id": environment.tenant_id, "instance": row}
+                )
+            _journal(row, Kind.ADAPTER_CREATED, actor, now)
+    except IntegrityError as error:
+        raise NameTaken(f"There is an instance {name!r} in {environment.slug} already.") from error
+    return row
+
+
+def change(
+    *,
+    instance: AdapterInstance,
+    actor: Actor,
+    now: dt.datetime,
+    config: Mapping[str, Any] | None = None,
+    secrets: Mapping[str, str] | None = None,
+    mode: Mode | None = None,
+    enabled: bool | None = None,
+) -> AdapterInstance:
+    """Change an instance; what is not given stays. Raises WrongConfig, or Declared where it comes from a file."""
+    if instance.declared:
+        raise Declared
+    if config is not None:
+        instance.config = dict(config)
+    if secrets is not None:
+        instance.secrets = {**(instance.secrets or {}), **secrets}
+    instance.mode = mode or instance.mode
+    instance.enabled = instance.enabled if enabled is None else enabled
+    _checked_config(registry.adapter(instance.adapter), instance.config, instance.secrets or {})
+    with transaction.atomic():
+        instance.save()
+        _journal(instance, Kind.ADAPTER_CHANGED, actor, now)
+    return instance
+
+
+def check(*, instance: AdapterInstance, actor: Actor, now: dt.datetime) -> AdapterInstance:
+    """Ask the vendor whether it answers, keep the answer, and return the instance."""
+    context = CallContext(instance_id=instance.pk, tenant_id=instance.tenant_id, timeout=10.0)
+    try:
+        health = load(instance, actor=actor, now=now).health_check(context)
+        instance.health, instance.health_detail = (Health.HEALTHY if health.healthy else Health.UNHEALTHY), health.detail[:500]
+    except errors.AdapterError as error:
+        instance.health, instance.health_detail = Health.UNHEALTHY, f"{error.message} {error.hint}"[:500]
+    instance.checked_at = now
+    with transaction.atomic():
+        instance.save(update_fields=["health", "health_detail", "checked_at"])
+        _journal(instance, Kind.ADAPTER_CHECKED, actor, now, health=instance.health)
+    return instance
+
+
+def resolve(*, tenant_id: uuid.UUID, environment_id: uuid.UUID, action: str, name: str = "") -> AdapterInstance:
+    """Return the instance that serves `action`: the one named, or the one bound to its capability. Raises NoInstance."""
+    capability = action.split(".")[0]
+    rows = AdapterInstance.objects.filter(tenant_id=tenant_id, environment_id=environment_id, enabled=True)
+    row = rows.filter(name=name).first() if name else rows.filter(bindings__capability=capability).first()
+    if row is None:
+        what = f"The adapter {name!r} is not there or not enabled" if name else f"No enabled adapter is bound to {capability!r}"
+        raise NoInstance(f"{what} in this environment.", hint="An administrator adds one under Adapters.")
+    if action not in {item.name for item in registry.adapter(row.adapter).actions}:
+        raise NoInstance(f"The adapter {row.name} cannot do {action}.", hint="Bind another adapter to this capability.")
+    return row
+
+
+def load(instance: AdapterInstance, *, actor: Actor, now: dt.datetime) -> Adapter:
+    """Return the adapter with the instance's configuration; reading its secrets is journaled."""
+    cls = registry.adapter(instance.adapter)
+    secrets = instance.secrets or {}
+    if secrets:
+        with transaction.atomic():
+            _journal(instance, Kind.SECRET_READ, actor, now, names=sorted(secrets))
+    return cls(_checked_config(cls, instance.config, secrets), live=instance.mode == Mode.LIVE)
+
+
+def config_digest(instance: AdapterInstance) -> str:
+    """Return the digest of an instance's configuration, by which an approval knows that it is still the same."""
+    secrets = canonical.digest(instance.secrets) if instance.secrets else ""
+    return canonical.digest({"adapter": instance.adapter, "config": instance.config, "mode": instance.mode, "secrets": secrets})
+
+
+def secret_names(adapter: str) -> list[str]:
+    """Return the names of the secrets that an adapter is configured with."""
+    fields = registry.adapter(adapter).Config.model_fields
+    return [name for name, field in fields.items() if "SecretStr" in str(field.annotation)]
+
+
+def _checked_config(cls: type[Adapter], config: Mapping[str, Any], secrets: Mapping[str, Any]) -> BaseModel:
+    try:
+        return cls.Config.model_validate({**config, **{name: SecretStr(value) for name, value in secrets.items()}})
+    except ValidationError as error:
+        fields = {".".join(map(str, item["loc"])): item["msg"] for item in error.errors()}
+        raise WrongConfig(f"The configuration does not fit {cls.name}.", fields=fields) from error
+
+
+def _journal(row: AdapterInstance, kind: Kind, actor: Actor, now: dt.datetime, **data: object) -> None:
+    journal.append(
+        stream=f"tenant:{row.tenant_id}", kind=kind, actor=actor, now=now, subject=("adapter", row.pk), tenant_id=row.tenant_id,
+        environment=row.environment.slug, data={"name": row.name, "adapter": row.adapter, "mode": row.mode, **data},
+    )  # fmt: skip

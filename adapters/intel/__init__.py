@@ -1,0 +1,1 @@
+"""Threat intelligence: contract, mock, and one file per vendor."""

@@ -1,0 +1,1 @@
+"""Time-stamps: contract, mock, and one file per vendor."""

@@ -1,0 +1,1 @@
+"""Notifications: contract, mock, and one file per vendor."""

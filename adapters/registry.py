@@ -1,0 +1,113 @@
+"""Which adapters there are: those of the table, and those that other packages bring under an entry point."""
+
+import dataclasses
+import functools
+import importlib.metadata
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from django.utils.module_loading import import_string
+
+from adapters.choices import Effect
+from adapters.contract import Action, Adapter
+from core.errors import DomainError, NotFound
+
+log = structlog.get_logger(__name__)
+
+ENTRY_POINTS = "runbookpilot.adapters"
+
+BUILT_IN = (
+    "adapters.asset.inventory.Inventory",
+    "adapters.edr.mock.MockEdr",
+    "adapters.firewall.mock.MockFirewall",
+    "adapters.geo.mock.MockGeo",
+    "adapters.http.mock.MockHttp",
+    "adapters.identity.mock.MockIdentity",
+    "adapters.intel.mock.MockIntel",
+    "adapters.notary.mock.MockNotary",
+    "adapters.notify.mock.MockNotify",
+    "adapters.notify.webhook.Webhook",
+    "adapters.siem.mock.MockSiem",
+    "adapters.ticket.mock.MockTicket",
+    "adapters.user.mock.MockUser",
+)
+
+
+class NoSuchAdapter(NotFound):
+    """There is no such adapter."""
+
+    code = "no_such_adapter"
+
+
+class BreaksContract(DomainError):
+    """The adapter breaks the contract."""
+
+    code = "breaks_contract"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ActionInfo:
+    """An action as playbooks are checked against it. `params_schema` is JSON Schema."""
+
+    name: str
+    effect: Effect
+    params_schema: Mapping[str, Any]
+    notification: bool
+    undo: str
+
+
+def adapter(name: str) -> type[Adapter]:
+    """Return the adapter of this name; raises NoSuchAdapter."""
+    try:
+        return adapters()[name]
+    except KeyError:
+        raise NoSuchAdapter(f"There is no adapter {name!r}.", hint=f"There are: {', '.join(sorted(adapters()))}.") from None
+
+
+@functools.cache
+def adapters() -> Mapping[str, type[Adapter]]:
+    """Return every adapter by name, loaded on first use; one from elsewhere that breaks the contract is left out and logged."""
+    found = {cls.name: cls for cls in map(import_string, BUILT_IN)}
+    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        try:
+            cls = checked(point.load())
+        except Exception:
+            # Another package's code may raise anything while it is loaded; it must not take the registry with it.
+            log.exception("adapter_refused", adapter=point.name)
+            continue
+        found.setdefault(cls.name, cls)
+    return found
+
+
+def checked(cls: Any) -> type[Adapter]:
+    """Return `cls` where it keeps the contract; raises BreaksContract with the reason."""
+    if not (isinstance(cls, type) and issubclass(cls, Adapter)):
+        raise BreaksContract(f"{cls!r} is no subclass of adapters.contract.Adapter.")
+    for attribute in ("name", "vendor", "actions"):
+        if not getattr(cls, attribute, None):
+            raise BreaksContract(f"{cls.__name__} declares no {attribute}.")
+    if getattr(cls, "__abstractmethods__", None):
+        raise BreaksContract(f"{cls.__name__} lacks {', '.join(sorted(cls.__abstractmethods__))}.")
+    names = {action.name for action in cls.actions}
+    for action in cls.actions:
+        if action.look and action.look not in names:
+            raise BreaksContract(f"{action.name} looks through {action.look}, which {cls.__name__} does not have.")
+    return cls
+
+
+@functools.cache
+def actions() -> Mapping[str, ActionInfo]:
+    """Return every action that some adapter has, by name; the worst effect that any of them declares."""
+    found: dict[str, ActionInfo] = {}
+    order = list(Effect)
+    for cls in adapters().values():
+        for action in cls.actions:
+            known = found.get(action.name)
+            if known is None or order.index(action.effect) > order.index(known.effect):
+                found[action.name] = _info(action)
+    return found
+
+
+def _info(action: Action) -> ActionInfo:
+    return ActionInfo(action.name, action.effect, action.params.model_json_schema(), action.notification, action.undo)

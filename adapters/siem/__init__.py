@@ -1,0 +1,1 @@
+"""Log search: contract, mock, and one file per vendor."""

@@ -1,0 +1,58 @@
+"""Dry runs: what a write would do, found out without sending one, which the write guard proves."""
+
+import dataclasses
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from adapters import calls, guard, impact, instances
+from adapters.contract import CallContext, SimulationResult
+from adapters.models import AdapterInstance
+from core import clock
+from core.actors import system
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Simulation:
+    """A dry run with its assessed impact and the confidence of the detection behind it."""
+
+    result: SimulationResult
+    impact: impact.Impact
+    confidence: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form that steps and approval documents keep."""
+        return {
+            "action": self.result.action,
+            "would_execute": self.result.would_execute,
+            "findings": list(self.result.findings),
+            "before": self.result.before,
+            "after": self.result.after,
+            "output": dict(self.result.output),
+            "impact": self.impact.to_dict(),
+            "confidence": self.confidence,
+            "risk": self.impact.risk,
+        }
+
+
+def simulate(
+    *,
+    instance: AdapterInstance,
+    action: str,
+    params: Mapping[str, Any],
+    environment_kind: str,
+    confidence: float | None,
+    tenant_id: uuid.UUID,
+    timeout: float = 30.0,
+) -> Simulation:
+    """Return what `action` would do. Raises an AdapterError; an attempt to write raises SimulationViolation."""
+    adapter = instances.load(instance, actor=system("engine"), now=clock.now())
+    context = CallContext(instance_id=instance.pk, tenant_id=tenant_id, timeout=timeout)
+    checked = adapter.validate(action, params)
+    with guard.simulation():
+        result = adapter.simulate(action, checked, context)
+    assessed = impact.assess(
+        tenant_id=tenant_id, environment_kind=environment_kind, action=calls.action_of(instance, action), params=checked,
+        confidence=confidence, adapter=instance.name, live=adapter.live,
+    )  # fmt: skip
+    return Simulation(result, assessed, confidence)

@@ -1,0 +1,1 @@
+"""Tickets: contract, mock, and one file per vendor."""

@@ -1,0 +1,1 @@
+"""Who a user is: contract, mock, and one file per vendor."""

@@ -1,0 +1,73 @@
+"""Nodes and links, written where the fact arises; writing one twice changes nothing."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+
+from entities.choices import LinkKind, NodeKind
+from entities.models import Link, Node
+
+LONGEST = 255
+
+
+def upsert_node(
+    *,
+    tenant_id: uuid.UUID,
+    kind: NodeKind,
+    key: str,
+    label: str = "",
+    attributes: Mapping[str, Any] | None = None,
+    now: dt.datetime,
+) -> Node:
+    """Return the node with this key, made where it is missing; attributes given are merged into those it has."""
+    key = key.strip().lower()[:LONGEST]
+    node, created = Node.objects.get_or_create(
+        tenant_id=tenant_id,
+        kind=kind,
+        key=key,
+        defaults={"label": (label or key)[:LONGEST], "attributes": dict(attributes or {}), "created_at": now},
+    )
+    if not created and attributes and not (attributes.items() <= node.attributes.items()):
+        node.attributes = {**node.attributes, **attributes}
+        node.save(update_fields=["attributes"])
+    return node
+
+
+def link(*, source: Node, target: Node, kind: LinkKind, now: dt.datetime) -> None:
+    """Join two nodes of one tenant."""
+    Link.objects.get_or_create(
+        source=source, target=target, kind=kind, defaults={"tenant_id": source.tenant_id, "created_at": now}
+    )
+
+
+def record_alert(
+    *, tenant_id: uuid.UUID, alert_id: uuid.UUID, title: str, involved: Sequence[tuple[NodeKind, str]], now: dt.datetime
+) -> None:
+    """Note what an alert speaks of: hosts, users, addresses, files."""
+    with transaction.atomic():
+        alert = upsert_node(tenant_id=tenant_id, kind=NodeKind.ALERT, key=str(alert_id), label=title, now=now)
+        for kind, key in involved:
+            if key.strip():
+                link(
+                    source=alert,
+                    target=upsert_node(tenant_id=tenant_id, kind=kind, key=key, now=now),
+                    kind=LinkKind.INVOLVES,
+                    now=now,
+                )
+
+
+def import_assets(*, tenant_id: uuid.UUID, rows: Iterable[Mapping[str, Any]], now: dt.datetime) -> int:
+    """Take in hosts `{"host", "criticality", "owner", "services"}` and return how many."""
+    count = 0
+    with transaction.atomic():
+        for row in rows:
+            attributes = {name: value for name, value in row.items() if name != "host"}
+            host = upsert_node(tenant_id=tenant_id, kind=NodeKind.HOST, key=str(row["host"]), attributes=attributes, now=now)
+            for service in row.get("services", ()):
+                node = upsert_node(tenant_id=tenant_id, kind=NodeKind.SERVICE, key=str(service), now=now)
+                link(source=node, target=host, kind=LinkKind.RUNS_ON, now=now)
+            count += 1
+    return count
