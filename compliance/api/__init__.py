@@ -1,0 +1,1 @@
+"""Frameworks, controls, coverage and evidence bundles over REST; the public keys."""
