@@ -6,7 +6,6 @@ from typing import Any
 from playbooks_app.spec import parameters
 from playbooks_app.spec.catalogue import Catalogue
 from playbooks_app.spec.positions import Path
-from playbooks_app.spec.problems import suggestion
 from playbooks_app.spec.report import Report
 from playbooks_app.spec.schema import ApprovalPolicy, OnTimeout, Playbook, Step
 
@@ -16,7 +15,7 @@ def check_actions(playbook: Playbook, catalogue: Catalogue, report: Report) -> N
     for path, action, params in _calls(playbook):
         info = catalogue.get(action)
         if info is None:
-            hint = suggestion(action, catalogue)
+            hint = report.suggest(action, catalogue)
             report.error("unknown_action", (*path, "action"), f"the action {action!r} is unknown", hint=hint)
         else:
             parameters.check(params, {"type": "object", **info.params_schema}, (*path, "with"), report)
@@ -24,7 +23,7 @@ def check_actions(playbook: Playbook, catalogue: Catalogue, report: Report) -> N
         for action in test.mock:
             if action not in catalogue:
                 place = ("tests", index, "mock", action)
-                hint = suggestion(action, catalogue)
+                hint = report.suggest(action, catalogue)
                 report.key_error("unknown_action", place, f"the action {action!r} is unknown", hint=hint)
 
 

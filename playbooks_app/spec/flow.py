@@ -1,10 +1,10 @@
 """Whether the steps fit together: ids, needs, branches, cycles, levels."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from playbooks_app.spec import graph
 from playbooks_app.spec.positions import Path
-from playbooks_app.spec.problems import suggestion
 from playbooks_app.spec.report import Report
 from playbooks_app.spec.schema import Playbook, StepKind
 
@@ -35,52 +35,23 @@ def check_references(playbook: Playbook, known: Sequence[str], report: Report) -
         for step_id in test.expect:
             if step_id not in known:
                 path = ("tests", index, "expect", step_id)
-                report.key_error("unknown_step", path, f"there is no step {step_id!r}", hint=suggestion(step_id, known))
+                report.key_error("unknown_step", path, f"there is no step {step_id!r}", hint=report.suggest(step_id, known))
 
 
 def _check_name(name: str, own: str, path: Path, known: Sequence[str], itself: str, report: Report) -> None:
     if name == own:
         report.error("cycle", path, itself)
     elif name not in known:
-        report.error("unknown_step", path, f"there is no step {name!r}", hint=suggestion(name, known))
+        report.error("unknown_step", path, f"there is no step {name!r}", hint=report.suggest(name, known))
 
 
 def check_cycles(playbook: Playbook, report: Report) -> None:
     """Report each cycle once, with the steps that it goes through."""
     needs = {step.id: step.needs for step in playbook.steps}
     places = {step.id: index for index, step in reversed(list(enumerate(playbook.steps)))}
-    for cycle in cycles(needs):
+    for cycle in graph.cycles(needs):
         way = " → ".join((*cycle, cycle[0]))
         report.error("cycle", ("steps", places[cycle[0]]), f"these steps wait for each other: {way}")
-
-
-def cycles(needs: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
-    """Return the cycles in which steps need each other, one for each way back that is found."""
-    found: list[tuple[str, ...]] = []
-    done: set[str] = set()
-    for start in needs:
-        if start not in done:
-            found.extend(_cycles_from(start, needs, done))
-    return found
-
-
-def _cycles_from(start: str, needs: Mapping[str, Sequence[str]], done: set[str]) -> list[tuple[str, ...]]:
-    found: list[tuple[str, ...]] = []
-    way: list[str] = [start]
-    pending = [list(needs[start])]
-    while way:
-        if not pending[-1]:
-            done.add(way.pop())
-            pending.pop()
-            continue
-        following = pending[-1].pop(0)
-        if following in way[:-1]:
-            # Needs point back, so the way is turned round to read in the order in which the steps would run.
-            found.append(tuple(reversed(way[way.index(following) :])))
-        elif following in needs and following not in done and following != way[-1]:
-            way.append(following)
-            pending.append(list(needs[following]))
-    return found
 
 
 def check_levels(playbook: Playbook, report: Report) -> None:

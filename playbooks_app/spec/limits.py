@@ -13,6 +13,14 @@ PROBLEMS = 200
 
 #: Steps in one playbook.
 STEPS = 500
+#: Steps that one step waits for.
+NEEDS = 100
+#: Branches of one decision.
+BRANCHES = 50
+#: Expressions in one playbook.
+EXPRESSIONS = 5000
+#: Near misses looked for in one file.
+SUGGESTIONS = 50
 #: Integers from here on are rounded by JSON readers.
 INTEGER = 2**53
 
@@ -31,6 +39,10 @@ PATTERN_MEMORY = 8 * 1024 * 1024
 TEXT_CHARACTERS = 256 * 1024
 #: Items of one list that a filter yields.
 LIST_ITEMS = 10_000
+
+#: Characters of everything that one template renders to, and its nesting.
+RENDERED_CHARACTERS = 4 * 1024 * 1024
+RENDERED_DEPTH = 100
 
 #: Nesting of if blocks in one template, and of lists and mappings around it.
 TEMPLATE_DEPTH = 50

@@ -4,12 +4,11 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from playbooks_app.spec import templates
+from playbooks_app.spec import graph, limits, template_text, templates
 from playbooks_app.spec.expressions import ExpressionError, Reference, compile_expression
 from playbooks_app.spec.positions import Path
-from playbooks_app.spec.problems import suggestion
 from playbooks_app.spec.report import Report
-from playbooks_app.spec.schema import Enrichment, Playbook, Step, StepKind, upstream
+from playbooks_app.spec.schema import Enrichment, Playbook, Step, StepKind
 
 #: What a trigger knows: nothing has been looked up and nothing has run.
 TRIGGER_NAMES = frozenset({"alert", "tenant", "environment", "now"})
@@ -24,6 +23,8 @@ ENRICHMENTS: Mapping[str, Enrichment] = {
     "geoip": Enrichment.GEOIP,
     "threat_intel": Enrichment.THREAT_INTEL,
 }
+
+_LITERALS = {"True": "write true", "False": "write false", "None": "write null", "nil": "write null"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,10 +53,10 @@ def _places(playbook: Playbook) -> Iterator[_Place]:
     for index, trigger in enumerate(playbook.triggers):
         if trigger.when is not None:
             yield _Place(("triggers", index, "when"), trigger.when, is_condition=True, names=TRIGGER_NAMES)
-    needs = {step.id: step.needs for step in playbook.steps}
+    above = graph.upstream({step.id: step.needs for step in playbook.steps})
     for index, step in enumerate(playbook.steps):
-        yield from _step_places(step, ("steps", index), upstream(needs, step.id))
-    yield _Place(("outputs",), playbook.outputs, readable=frozenset(needs))
+        yield from _step_places(step, ("steps", index), above[step.id])
+    yield _Place(("outputs",), playbook.outputs, readable=frozenset(above))
 
 
 def _step_places(step: Step, path: Path, readable: frozenset[str]) -> Iterator[_Place]:
@@ -81,8 +82,11 @@ class _Checker:
         self.known = known
         self.steps = {step.id: step for step in playbook.steps}
         self.report = report
+        self.expressions = 0
 
     def condition(self, place: _Place) -> None:
+        if not self._counted(1, place.path):
+            return
         try:
             expression = compile_expression(place.value)
         except ExpressionError as error:
@@ -92,12 +96,23 @@ class _Checker:
             self._reference(reference, place, place.path)
 
     def template(self, place: _Place) -> None:
-        for inner, text in templates.texts(place.value):
+        for inner, source in templates.texts(place.value):
             path = (*place.path, *inner)
+            if not self._counted(source.count("{{"), path):
+                return
+            text = template_text.cut(source)
             for fault in text.faults:
                 self._fault(path, fault)
             for reference in text.references:
                 self._reference(reference, place, path)
+
+    def _counted(self, count: int, path: Path) -> bool:
+        """Whether there have not been too many expressions yet; the first one too many is reported."""
+        before = self.expressions
+        self.expressions += count
+        if before <= limits.EXPRESSIONS < self.expressions:
+            self.report.error("too_large", path, f"a playbook has at most {limits.EXPRESSIONS} expressions")
+        return self.expressions <= limits.EXPRESSIONS
 
     def _fault(self, path: Path, error: ExpressionError) -> None:
         self.report.text_error("expression", path, error.offset, error.message, error.hint)
@@ -108,7 +123,8 @@ class _Checker:
             if root in STEP_NAMES:
                 message, hint = f"{root} is not known here", f"a trigger knows {', '.join(sorted(place.names))}"
             else:
-                message, hint = f"the name {root!r} is unknown", suggestion(root, place.names)
+                hint = _LITERALS.get(root) or self.report.suggest(root, place.names)
+                message = f"the name {root!r} is unknown"
             self.report.text_error("unknown_name", path, reference.offset, message, hint)
         elif root == "steps":
             self._step(reference, place, path)
@@ -123,7 +139,7 @@ class _Checker:
         name = str(reference.segments[1])
         if name in known:
             return True
-        hint = suggestion(name, known)
+        hint = self.report.suggest(name, known)
         self.report.text_error("unknown_name", path, reference.offset, f"there is no {word} {name!r}", hint)
         return False
 
@@ -141,10 +157,10 @@ class _Checker:
         step = self.steps.get(step_id)
         if step is None:
             if step_id not in self.known:
-                self._refused(reference, path, f"there is no step {step_id!r}", suggestion(step_id, self.steps))
+                self._refused(reference, path, f"there is no step {step_id!r}", self.report.suggest(step_id, self.steps))
         elif fact not in STEP_FACTS or (fact == "chosen" and step.kind != StepKind.DECISION):
             facts = STEP_FACTS if step.kind == StepKind.DECISION else STEP_FACTS[:-1]
-            self._refused(reference, path, f"{step_id} has no {fact!r}", suggestion(fact, facts) or " ".join(facts))
+            self._refused(reference, path, f"{step_id} has no {fact!r}", self.report.suggest(fact, facts) or " ".join(facts))
         elif step_id not in place.readable:
             self._refused(reference, path, f"the step {step_id!r} may not have ended", "add it to needs")
         elif fact == "output" and not reference.guarded and not place.is_condition and self._may_be_skipped(step, place):

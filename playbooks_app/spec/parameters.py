@@ -7,7 +7,6 @@ from typing import Any
 from playbooks_app.spec import limits, template_text
 from playbooks_app.spec.expressions import ExpressionError, patterns
 from playbooks_app.spec.positions import Path
-from playbooks_app.spec.problems import suggestion
 from playbooks_app.spec.report import Report
 
 Schema = Mapping[str, Any]
@@ -83,7 +82,7 @@ class _Checker:
             elif isinstance(others, Mapping):
                 self.check(item, others, (*path, name), depth + 1)
             elif others is not True:
-                hint = suggestion(name, properties) or _listed(properties)
+                hint = self.report.suggest(name, properties) or _listed(properties)
                 self.report.key_error("unknown_parameter", (*path, name), f"the parameter {name!r} is unknown", hint=hint)
 
 

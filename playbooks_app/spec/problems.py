@@ -43,5 +43,5 @@ class Problem:
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?` for a near miss, else nothing."""
-    near = difflib.get_close_matches(word[:200], list(known), 1)
+    near = difflib.get_close_matches(word[:64], list(known), 1)
     return f"did you mean {near[0]!r}?" if near else ""

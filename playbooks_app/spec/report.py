@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from playbooks_app.spec import limits, positions
 from playbooks_app.spec.positions import Path, Position, Positions
-from playbooks_app.spec.problems import Problem, Severity
+from playbooks_app.spec.problems import Problem, Severity, suggestion
 
 
 @dataclasses.dataclass(slots=True)
@@ -15,6 +15,7 @@ class Report:
     filename: str
     positions: Positions
     found: list[Problem] = dataclasses.field(default_factory=list)
+    suggestions: int = 0
 
     def error(self, code: str, path: Path, message: str, *, expected: str = "", hint: str = "") -> None:
         """Add a problem with the value at `path` that keeps the playbook from being used."""
@@ -32,6 +33,11 @@ class Report:
         """Add something that deserves a look."""
         place = self.positions.of_value(path) if offset is None else self.positions.within(path, offset)
         self.add("warning", code, path, place, message, "", hint)
+
+    def suggest(self, word: str, known: Iterable[str]) -> str:
+        """Return `did you mean 'x'?` for a near miss, else nothing; the search is dear, so only the first are helped."""
+        self.suggestions += 1
+        return suggestion(word, known) if self.suggestions <= limits.SUGGESTIONS else ""
 
     def add(self, severity: Severity, code: str, path: Path, place: Position, message: str, expected: str, hint: str) -> None:
         """Add a problem at a place that is known already."""

@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from playbooks_app.spec import durations, limits
+from playbooks_app.spec import durations, graph, limits
 
 API_VERSION = "runbookpilot/v1"
 
@@ -147,12 +147,14 @@ _TECHNIQUE = r"^T[0-9]{4}(\.[0-9]{3})?$"
 _DEFENCE = r"^D3-[A-Z0-9]{1,12}$"
 _ACTION = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
 
+VERSION_EXPECTED = "a semantic version such as 1.2.0"
+
 #: What each pattern asks for, in words.
 EXPECTED_BY_PATTERN: Mapping[str, str] = {
     _SLUG: "small letters, digits, - and _, starting with a letter or digit",
     _STEP_ID: "small letters, digits, - and _, starting with a letter",
     _NAME: "letters, digits, - and _, starting with a letter",
-    _VERSION: "a semantic version such as 1.2.0",
+    _VERSION: VERSION_EXPECTED,
     _TECHNIQUE: "an ATT&CK technique such as T1047 or T1059.001",
     _DEFENCE: "a D3FEND technique such as D3-NI",
     _ACTION: "CAPABILITY.ACTION such as edr.isolate_host",
@@ -168,11 +170,13 @@ Technique = Annotated[str, StringConstraints(pattern=_TECHNIQUE)]
 Defence = Annotated[str, StringConstraints(pattern=_DEFENCE)]
 ActionName = Annotated[str, StringConstraints(pattern=_ACTION, max_length=100)]
 ExpressionText = Annotated[str, StringConstraints(min_length=1, max_length=limits.EXPRESSION_CHARACTERS)]
+Branch = Annotated[tuple[str, ...], Field(max_length=limits.STEPS)]
 Parameters = dict[str, Any]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+    # Built on first use: a command that only prints its version should not wait for validators.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class Metadata(_Model):
@@ -281,7 +285,7 @@ class Step(_Model):
     name: Annotated[str, StringConstraints(max_length=200)] = ""
     description: Prose = ""
     kind: StepKind = StepKind.ACTION
-    needs: tuple[str, ...] = ()
+    needs: Annotated[tuple[str, ...], Field(max_length=limits.NEEDS)] = ()
     condition: ExpressionText | None = Field(default=None, alias="if")
     timeout: Duration | None = None
     on_error: ErrorMode = ErrorMode.HALT
@@ -301,7 +305,7 @@ class Step(_Model):
     fields: tuple[FormField, ...] = ()
 
     question: Prose = ""
-    branches: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    branches: Annotated[dict[Name, Branch], Field(max_length=limits.BRANCHES)] = Field(default_factory=dict)
     choose: ExpressionText | None = None
 
     duration: Duration | None = None
@@ -337,8 +341,8 @@ class Playbook(_Model):
     inputs: dict[Name, InputSpec] = Field(default_factory=dict)
     enrich: tuple[Enrichment, ...] = ()
     triggers: tuple[Trigger, ...] = ()
-    approval_policy: ApprovalPolicy = ApprovalPolicy()
-    rollback: RollbackPolicy = RollbackPolicy()
+    approval_policy: ApprovalPolicy = Field(default_factory=ApprovalPolicy)
+    rollback: RollbackPolicy = Field(default_factory=RollbackPolicy)
     steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=limits.STEPS)]
     outputs: Parameters = Field(default_factory=dict)
     tests: tuple[PlaybookTest, ...] = ()
@@ -371,25 +375,8 @@ def _resolved(steps: tuple[Step, ...], level: Level) -> tuple[Step, ...]:
         if "level" not in step.model_fields_set:
             update["level"] = level
         resolved.append(step.model_copy(update=update) if update else step)
-    return _behind_decisions(tuple(resolved))
-
-
-def _behind_decisions(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    needs = {step.id: step.needs for step in steps}
-    for decision in steps:
-        for member in sorted({member for members in decision.branches.values() for member in members}):
-            if member in needs and member != decision.id and decision.id not in upstream(needs, member):
-                needs[member] = (*needs[member], decision.id)
-    return tuple(step if step.needs == needs[step.id] else step.model_copy(update={"needs": needs[step.id]}) for step in steps)
-
-
-def upstream(needs: Mapping[str, tuple[str, ...]], step_id: str) -> frozenset[str]:
-    """Return every step that a step waits for, directly or through others."""
-    found: set[str] = set()
-    waiting = list(needs.get(step_id, ()))
-    while waiting:
-        current = waiting.pop()
-        if current not in found:
-            found.add(current)
-            waiting.extend(needs.get(current, ()))
-    return frozenset(found)
+    needs = graph.behind_decisions(
+        {step.id: step.needs for step in resolved},
+        {step.id: sorted({member for held in step.branches.values() for member in held}) for step in resolved},
+    )
+    return tuple(step if step.needs == needs[step.id] else step.model_copy(update={"needs": needs[step.id]}) for step in resolved)

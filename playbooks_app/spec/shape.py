@@ -15,7 +15,6 @@ from pydantic import BaseModel, ValidationError
 from playbooks_app.spec import durations, schema
 from playbooks_app.spec.kinds import Shape, shape_of
 from playbooks_app.spec.positions import Path
-from playbooks_app.spec.problems import suggestion
 from playbooks_app.spec.report import Report
 from playbooks_app.spec.schema import Playbook
 
@@ -123,12 +122,12 @@ def _tell(fault: Mapping[str, Any], report: Report) -> None:
         report.error("missing", path, f"{path[-1]!r} is missing")
     elif kind == "extra_forbidden":
         model = _model_at(path[:-1])
-        near = suggestion(str(path[-1]), schema_keys(model)) if model else ""
+        near = report.suggest(str(path[-1]), schema_keys(model)) if model else ""
         report.key_error("unknown_key", path, f"the key {str(path[-1])!r} is unknown", hint=near)
     else:
         add = report.key_error if on_key else report.error
         expected = _expected(fault)
-        add("value", path, f"{_shown(fault['input'])} does not fit", expected=expected, hint=_hint(fault, expected))
+        add("value", path, f"{_shown(fault['input'])} does not fit", expected=expected, hint=_hint(fault, expected, report))
 
 
 def _place(fault: Mapping[str, Any]) -> tuple[Path, bool]:
@@ -140,6 +139,9 @@ def _place(fault: Mapping[str, Any]) -> tuple[Path, bool]:
 
 def _expected(fault: Mapping[str, Any]) -> str:
     kind, context = fault["type"], fault.get("ctx") or {}
+    if fault["loc"] == ("metadata", "version"):
+        # 1.2 is a number in YAML, and quoting it would not help.
+        return schema.VERSION_EXPECTED
     if kind in ("enum", "literal_error"):
         return str(context["expected"]).replace("'", "")
     if kind == "string_pattern_mismatch":
@@ -150,13 +152,13 @@ def _expected(fault: Mapping[str, Any]) -> str:
     return _EXPECTED.get(kind, str(fault["msg"]))
 
 
-def _hint(fault: Mapping[str, Any], expected: str) -> str:
+def _hint(fault: Mapping[str, Any], expected: str, report: Report) -> str:
     given = fault["input"]
     if fault["type"] in ("enum", "literal_error") and isinstance(given, str):
-        return suggestion(given, re.findall(r"[\w/.-]+", expected))
+        return report.suggest(given, re.findall(r"[\w/.-]+", expected))
     if fault["type"] == "bool_type" and str(given).lower() in _ALMOST_BOOLEAN:
         return f"write {_ALMOST_BOOLEAN[str(given).lower()]}"
-    if fault["type"] == "string_type" and isinstance(given, int | float):
+    if fault["type"] == "string_type" and isinstance(given, int | float) and expected == "text":
         return "put it in quotes"
     return ""
 

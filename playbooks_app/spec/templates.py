@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from playbooks_app.spec import limits, positions, template_text
-from playbooks_app.spec.expressions import ExpressionError, MissingValue, Reference
+from playbooks_app.spec.expressions import ExpressionError, MissingValue, Reference, values
 from playbooks_app.spec.positions import Path
-from playbooks_app.spec.template_text import TemplateText
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,25 +32,28 @@ class Template:
         `⟨steps.x.output.y⟩` instead.
         """
         reads: dict[str, object] = {}
-        return Rendered(_rendered(self.source, (), scope, unresolved == "mark", reads), reads)
+        value = _rendered(self.source, (), scope, unresolved == "mark", reads)
+        values.measure(value, limits.RENDERED_CHARACTERS)
+        return Rendered(value, reads)
 
 
 def compile_template(value: object) -> Template:
     """Return `value` compiled; raises ExpressionError, with parameter and offset, for its first mistake."""
     references: list[Reference] = []
-    for path, text in texts(value):
+    for path, source in texts(value):
+        text = template_text.cut(source)
         for fault in text.faults:
             raise ExpressionError(fault.message, offset=fault.offset, hint=fault.hint, parameter=positions.render(path))
         references.extend(text.references)
     return Template(value, tuple(references))
 
 
-def texts(value: object, path: Path = ()) -> Iterator[tuple[Path, TemplateText]]:
-    """Yield each text in `value` with its path, cut into parts; raises ExpressionError where it nests too deeply."""
+def texts(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Yield each text in `value` with its path; raises ExpressionError where it nests too deeply."""
     if len(path) > limits.TEMPLATE_DEPTH:
         raise ExpressionError(f"the value nests deeper than {limits.TEMPLATE_DEPTH}", parameter=positions.render(path))
     if isinstance(value, str):
-        yield path, template_text.cut(value)
+        yield path, value
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from texts(item, (*path, str(key)))

@@ -258,9 +258,11 @@ def _from_json(value: object) -> object:
     text = _text(value, "from_json")
     _sized(len(text))
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text, parse_constant=_no_constant)
     except ValueError as error:
         raise ExpressionError("from_json needs JSON text") from error
+    values.measure(value, 8 * limits.TEXT_CHARACTERS)
+    return value
 
 
 def _no_constant(name: str) -> object:
@@ -273,7 +275,10 @@ def _to_number(value: object) -> int | float:
     text = _text(value, "to_number").strip()
     if not re.fullmatch(r"[+-]?[0-9]{1,300}(\.[0-9]{1,300})?", text):
         raise ExpressionError("to_number needs a number")
-    return float(text) if "." in text else int(text)
+    number = float(text) if "." in text else int(text)
+    if abs(number) >= limits.INTEGER:
+        raise ExpressionError("to_number takes numbers up to 2^53")
+    return number
 
 
 def _truncate(value: object, size: object) -> str:

@@ -52,7 +52,13 @@ def literal(value: object, start: int) -> Node:
 def listing(items: Sequence[Node], start: int) -> Node:
     """A list that is written out."""
     runs = [item.run for item in items]
-    return _node(lambda context: [run(context) for run in runs], start, items)
+
+    def run(context: Context) -> object:
+        members = [item(context) for item in runs]
+        values.measure(members, limits.TEXT_CHARACTERS)
+        return members
+
+    return _node(run, start, items)
 
 
 def path(segments: tuple[Segment, ...], start: int) -> Node:

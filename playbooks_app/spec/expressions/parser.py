@@ -20,7 +20,7 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
 _HINTS = {
     "=": "write == to compare", "&": "write and", "!": "write not", "(": "only filters are called: value | name(…)",
     "+": "there is no arithmetic", "*": "there is no arithmetic", "/": "there is no arithmetic",
-    "{": "there are no mapping literals", "}": "there are no mapping literals",
+    "{": "a condition stands without {{ }}", "|": "write or", "}": "there are no mapping literals",
 }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from playbooks_app.spec import limits
 from playbooks_app.spec.expressions.errors import ExpressionError
@@ -92,10 +92,37 @@ def as_text(value: object) -> str:
 
 def as_json(value: object) -> str:
     """Return `value` as JSON text; raises ExpressionError for what JSON cannot carry."""
+    measure(value, limits.TEXT_CHARACTERS)
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_jsonable)
     except (TypeError, ValueError) as error:
         raise ExpressionError(f"{kind(value)} has no JSON form") from error
+
+
+def measure(value: object, most: int) -> None:
+    """Raise ExpressionError where `value` as JSON would be longer than `most`, or nests too deeply.
+
+    A value may hold another many times over, so that it is small in memory and huge once it is written.
+    """
+    size = 0
+    waiting: list[tuple[object, int]] = [(value, 0)]
+    while waiting:
+        current, depth = waiting.pop()
+        size += len(current) + 2 if isinstance(current, str) else 2
+        if size > most:
+            raise ExpressionError(f"the value is longer than {most} characters")
+        if depth > limits.RENDERED_DEPTH:
+            raise ExpressionError("the value nests too deeply")
+        waiting.extend((item, depth + 1) for item in _items(current))
+
+
+def _items(value: object) -> Iterator[object]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield key
+            yield item
+    elif isinstance(value, list | tuple):
+        yield from value
 
 
 def _jsonable(value: object) -> object:
