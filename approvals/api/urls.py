@@ -1,0 +1,5 @@
+"""The addresses of approvals."""
+
+from approvals.api.views import ApprovalViewSet
+
+routes = [("approvals", ApprovalViewSet, "approval")]

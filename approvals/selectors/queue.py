@@ -1,0 +1,83 @@
+"""Who may decide a request, in words where they may not."""
+
+import datetime as dt
+from typing import Any
+
+from django.db.models import QuerySet
+
+from accounts.choices import DECIDES_AS
+from accounts.models import User
+from accounts.selectors import access, stops
+from approvals.choices import Status
+from approvals.models import Request
+
+
+def obstacle(*, request: Request, user: User) -> str:
+    """Return the rule that keeps `user` from deciding `request`; empty where none does."""
+    if user.is_service:
+        return "Only people decide: this is a service account."
+    if str(user.pk) in request.excluded_user_ids and request.four_eyes:
+        return "You started this, and it needs somebody else (four eyes)."
+    if role_of(request=request, user=user) == "":
+        return f"This is asked of: {', '.join(request.roles)}. You are none of these in this tenant."
+    if any(decision.user_id == user.pk for decision in request.decisions.all()):
+        return "You have decided already; it needs other people."
+    if stops.standing(request.tenant_id) is not None:
+        return "An emergency stop stands: nothing can be approved until it is lifted."
+    return ""
+
+
+def role_of(*, request: Request, user: User) -> str:
+    """Return the role as which `user` may decide; empty where there is none."""
+    for role in request.roles:
+        permission = DECIDES_AS.get(role)
+        if permission and access.may(user, permission, request.tenant_id):
+            return str(role)
+    return ""
+
+
+def due(*, now: dt.datetime, limit: int = 100) -> QuerySet[Request]:
+    """Return pending requests whose time has run out."""
+    rows: QuerySet[Request] = Request.objects.filter(status=Status.PENDING, expires_at__lte=now).order_by("expires_at")[:limit]
+    return rows
+
+
+def shape(request: Request) -> dict[str, Any]:
+    """Return a request as programs get it."""
+    call, shown = request.document.get("call", {}), request.document.get("shown", {})
+    impact = shown.get("impact") or {}
+    return {
+        "id": str(request.pk),
+        "status": request.status,
+        "title": request.title,
+        "execution": request.labels.get("execution"),
+        "step": request.labels.get("step"),
+        "playbook": request.playbook,
+        "action": request.action,
+        "adapter": call.get("adapter", ""),
+        "effect": request.labels.get("effect", ""),
+        "params": call.get("params", {}),
+        "digest": request.digest,
+        "impact": {
+            "summary": impact.get("summary", ""),
+            "risk": request.risk,
+            "terms": impact.get("terms", []),
+            "targets": impact.get("targets", []),
+        },
+        "confidence": request.confidence,
+        "rule": request.labels.get("rule", ""),
+        "undo": call.get("undo"),
+        "simulated": request.simulated,
+        "requested_at": request.created_at,
+        "expires_at": request.expires_at,
+        "quorum": request.quorum,
+        "roles": request.roles,
+        "four_eyes": request.four_eyes,
+        "claimed_by": request.claimed_by.username if request.claimed_by else None,
+        "outcome": request.outcome,
+        "receipt": request.receipt,
+        "decisions": [
+            {"by": decision.username, "verdict": decision.verdict, "reason": decision.reason, "at": decision.at}
+            for decision in request.decisions.all()
+        ],
+    }

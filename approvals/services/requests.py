@@ -1,0 +1,207 @@
+"""Requests for consent: asked, claimed, withdrawn, expired, and reported on."""
+
+import dataclasses
+import datetime as dt
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import Environment
+from approvals.choices import TRANSITIONS, OnTimeout, Outcome, Status
+from approvals.models import Request
+from approvals.selectors import queue
+from audit import journal
+from audit.choices import Kind
+from core import canonical
+from core.actors import Actor
+from core.errors import Conflict, Forbidden, NotFound
+
+
+class NoSuchRequest(NotFound):
+    """There is no such approval request, or not for you."""
+
+
+class NotPending(Conflict):
+    """This request is no longer pending."""
+
+    code = "not_pending"
+
+
+class ClaimedByAnother(Conflict):
+    """Somebody else claimed this request."""
+
+    code = "claimed"
+
+
+class MayNotDecide(Forbidden):
+    """You may not decide this request."""
+
+    code = "may_not_decide"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Who has to consent: roles, how many different people, whether the one who started it may; and what a time-out does."""
+
+    roles: Sequence[str]
+    quorum: int = 1
+    four_eyes: bool = False
+    on_timeout: OnTimeout = OnTimeout.HALT
+
+
+def ask(
+    *,
+    tenant_id: uuid.UUID,
+    environment: Environment,
+    subject: tuple[str, object],
+    stream: str,
+    title: str,
+    document: Mapping[str, Any],
+    labels: Mapping[str, Any],
+    policy: Policy,
+    expires_at: dt.datetime,
+    actor: Actor,
+    now: dt.datetime,
+    excluded_user_ids: Sequence[object] = (),
+    simulated: bool = False,
+    confidence: float | None = None,
+    risk: int | None = None,
+) -> Request:
+    """Freeze the document, ask for consent to its digest, and return the request. Runs in the caller's transaction too."""
+    frozen: Any = canonical.plain(document)
+    with transaction.atomic():
+        request = Request.objects.create(
+            tenant_id=tenant_id,
+            environment=environment,
+            subject_kind=subject[0],
+            subject_id=str(subject[1]),
+            stream=stream,
+            title=title[:300],
+            document=frozen,
+            digest=canonical.digest(frozen),
+            call_digest=canonical.digest(frozen["call"]),
+            labels=canonical.plain(labels),
+            playbook=str(labels.get("playbook", ""))[:64],
+            technique=str(labels.get("technique", ""))[:16],
+            action=str(labels.get("action", ""))[:64],
+            target=str(labels.get("target", ""))[:255],
+            risk=risk,
+            confidence=confidence,
+            roles=list(policy.roles),
+            quorum=policy.quorum,
+            four_eyes=policy.four_eyes,
+            excluded_user_ids=[str(user_id) for user_id in excluded_user_ids],
+            simulated=simulated,
+            on_timeout=policy.on_timeout,
+            expires_at=expires_at,
+            created_at=now,
+        )
+        record(request, Kind.APPROVAL_REQUESTED, actor, now, digest=request.digest, quorum=request.quorum, roles=request.roles)
+    return request
+
+
+def claim(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> Request:
+    """Say that one is working on a request; raises ClaimedByAnother."""
+    with transaction.atomic():
+        request = locked(request_id)
+        _must_be_pending(request)
+        if request.claimed_by_id not in (None, actor.user_id):
+            raise ClaimedByAnother(f"{request.claimed_by} claimed this request.")
+        if request.claimed_by_id is None:
+            request.claimed_by_id, request.claimed_at = actor.user_id, now
+            request.save(update_fields=["claimed_by", "claimed_at"])
+            record(request, Kind.APPROVAL_CLAIMED, actor, now)
+    return request
+
+
+def unclaim(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> Request:
+    """Give a claimed request back to all; raises ClaimedByAnother."""
+    with transaction.atomic():
+        request = locked(request_id)
+        if request.claimed_by_id not in (None, actor.user_id):
+            raise ClaimedByAnother(f"{request.claimed_by} claimed this request.")
+        if request.claimed_by_id is not None:
+            request.claimed_by_id, request.claimed_at = None, None
+            request.save(update_fields=["claimed_by", "claimed_at"])
+            record(request, Kind.APPROVAL_RELEASED, actor, now)
+    return request
+
+
+def withdraw(*, request_id: uuid.UUID, reason: str, actor: Actor, now: dt.datetime) -> bool:
+    """Take an open request back; return whether it was open."""
+    with transaction.atomic():
+        request = locked(request_id)
+        if Status.WITHDRAWN not in TRANSITIONS[request.status]:
+            return False
+        request.status = Status.WITHDRAWN
+        request.save(update_fields=["status"])
+        record(request, Kind.APPROVAL_WITHDRAWN, actor, now, reason=reason)
+    return True
+
+
+def expire(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> bool:
+    """Let a request whose time has run out follow its time-out rule; return whether it was still pending.
+
+    Approving by time-out counts as no person.
+    """
+    with transaction.atomic():
+        request = locked(request_id)
+        if request.status != Status.PENDING or request.expires_at > now:
+            return False
+        approves = request.on_timeout == OnTimeout.APPROVE and not request.simulated
+        request.status = Status.APPROVED if approves else Status.EXPIRED
+        request.decided_at, request.decided_by_timeout = now, True
+        request.save(update_fields=["status", "decided_at", "decided_by_timeout"])
+        kind = Kind.APPROVAL_DECIDED if approves else Kind.APPROVAL_EXPIRED
+        record(request, kind, actor, now, status=request.status, on_timeout=request.on_timeout, by_timeout=True)
+    return True
+
+
+def expire_due(*, actor: Actor, now: dt.datetime) -> int:
+    """Expire every request whose time has run out; return how many."""
+    return sum(expire(request_id=request.pk, actor=actor, now=now) for request in queue.due(now=now))
+
+
+def report(*, request_id: uuid.UUID, outcome: Outcome, receipt: Mapping[str, Any] | None, actor: Actor, now: dt.datetime) -> None:
+    """Record what became of an approved call, and its receipt."""
+    with transaction.atomic():
+        request = locked(request_id)
+        first = request.status == Status.APPROVED
+        if first:
+            request.status = Status.EXECUTED
+        request.outcome = outcome
+        request.receipt = canonical.plain(receipt) if receipt else request.receipt
+        request.save(update_fields=["status", "outcome", "receipt"])
+        record(request, Kind.APPROVAL_EXECUTED, actor, now, outcome=outcome)
+
+
+def locked(request_id: uuid.UUID) -> Request:
+    """Return the request, locked until the transaction ends; raises NoSuchRequest."""
+    request: Request | None = Request.objects.select_for_update(of=("self",)).select_related("environment").filter(pk=request_id).first()
+    if request is None:
+        raise NoSuchRequest
+    return request
+
+
+def record(request: Request, kind: Kind, actor: Actor, now: dt.datetime, **data: object) -> None:
+    """Journal something about a request, findable from all that it belongs to."""
+    refs = [(kind_, request.labels[kind_]) for kind_ in ("execution", "alert", "incident") if request.labels.get(kind_)]
+    journal.append(
+        stream=request.stream,
+        kind=kind,
+        actor=actor,
+        now=now,
+        subject=("approval", request.pk),
+        tenant_id=request.tenant_id,
+        environment=request.environment.slug,
+        refs=[("approval", request.pk), *refs],
+        data={"step": request.labels.get("step", ""), "action": request.action, **data},
+        simulated=request.simulated and kind == Kind.APPROVAL_REQUESTED,
+    )
+
+
+def _must_be_pending(request: Request) -> None:
+    if request.status != Status.PENDING:
+        raise NotPending(f"This request is {request.get_status_display().lower()} and can no longer be decided.")
