@@ -1,0 +1,16 @@
+"""The addresses of compliance alone."""
+
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
+
+from compliance.api import keys
+from compliance.api.urls import routes
+
+router = SimpleRouter(trailing_slash=False)
+for prefix, viewset, basename in routes:
+    router.register(prefix, viewset, basename)
+
+urlpatterns = [
+    path("api/v1/", include(router.urls)),
+    path(".well-known/runbookpilot/keys.json", keys.keys),
+]
