@@ -11,6 +11,7 @@ from tests.compliance import worlds
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, settings: Any) -> None:
     settings.DATA_DIR = tmp_path
+    settings.STATIC_ROOT = tmp_path
     # What the journal would wake is not the matter of these tests.
     settings.TASK_BACKEND = "core.tasks.drop"
 
