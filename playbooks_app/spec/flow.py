@@ -8,6 +8,9 @@ from playbooks_app.spec.positions import Path
 from playbooks_app.spec.report import Report
 from playbooks_app.spec.schema import Playbook, StepKind
 
+#: Steps of a long cycle that are named.
+_SHOWN = 10
+
 
 def check_ids(playbook: Playbook, report: Report) -> None:
     """Report ids that more than one step has."""
@@ -50,7 +53,8 @@ def check_cycles(playbook: Playbook, report: Report) -> None:
     needs = {step.id: step.needs for step in playbook.steps}
     places = {step.id: index for index, step in reversed(list(enumerate(playbook.steps)))}
     for cycle in graph.cycles(needs):
-        way = " → ".join((*cycle, cycle[0]))
+        shown = cycle if len(cycle) <= _SHOWN else (*cycle[:_SHOWN], "…")
+        way = " → ".join((*shown, cycle[0]))
         report.error("cycle", ("steps", places[cycle[0]]), f"these steps wait for each other: {way}")
 
 

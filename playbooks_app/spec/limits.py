@@ -19,6 +19,8 @@ NEEDS = 100
 BRANCHES = 50
 #: Expressions in one playbook.
 EXPRESSIONS = 5000
+#: Characters of all texts of one playbook that hold expressions.
+EXPRESSIONS_CHARACTERS = 256 * 1024
 #: Near misses looked for in one file.
 SUGGESTIONS = 50
 #: Integers from here on are rounded by JSON readers.

@@ -83,9 +83,11 @@ class _Checker:
         self.steps = {step.id: step for step in playbook.steps}
         self.report = report
         self.expressions = 0
+        self.characters = 0
+        self.is_full = False
 
     def condition(self, place: _Place) -> None:
-        if not self._counted(1, place.path):
+        if not self._counted(1, len(place.value), place.path):
             return
         try:
             expression = compile_expression(place.value)
@@ -98,7 +100,7 @@ class _Checker:
     def template(self, place: _Place) -> None:
         for inner, source in templates.texts(place.value):
             path = (*place.path, *inner)
-            if not self._counted(source.count("{{"), path):
+            if not self._counted(source.count("{{"), len(source), path):
                 return
             text = template_text.cut(source)
             for fault in text.faults:
@@ -106,13 +108,18 @@ class _Checker:
             for reference in text.references:
                 self._reference(reference, place, path)
 
-    def _counted(self, count: int, path: Path) -> bool:
-        """Whether there have not been too many expressions yet; the first one too many is reported."""
-        before = self.expressions
+    def _counted(self, count: int, size: int, path: Path) -> bool:
+        """Whether the playbook may have so many expressions; the first one too many is reported."""
+        if self.is_full or not count:
+            return not self.is_full
         self.expressions += count
-        if before <= limits.EXPRESSIONS < self.expressions:
-            self.report.error("too_large", path, f"a playbook has at most {limits.EXPRESSIONS} expressions")
-        return self.expressions <= limits.EXPRESSIONS
+        self.characters += size
+        if self.expressions > limits.EXPRESSIONS or self.characters > limits.EXPRESSIONS_CHARACTERS:
+            self.is_full = True
+            message = "the playbook holds too many expressions"
+            expected = f"at most {limits.EXPRESSIONS} of {limits.EXPRESSIONS_CHARACTERS} characters together"
+            self.report.error("too_large", path, message, expected=expected)
+        return not self.is_full
 
     def _fault(self, path: Path, error: ExpressionError) -> None:
         self.report.text_error("expression", path, error.offset, error.message, error.hint)

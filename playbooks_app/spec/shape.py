@@ -34,7 +34,7 @@ def check(document: Mapping[str, Any], report: Report) -> Playbook | None:
         try:
             return validate(remaining)
         except ValidationError as error:
-            faults = error.errors(include_url=False)
+            faults = [fault for fault in error.errors(include_url=False) if not _follows(fault)]
         if round_number == 0:
             for fault in faults:
                 _tell(fault, report)
@@ -130,6 +130,11 @@ def _tell(fault: Mapping[str, Any], report: Report) -> None:
         add("value", path, f"{_shown(fault['input'])} does not fit", expected=expected, hint=_hint(fault, expected, report))
 
 
+def _follows(fault: Mapping[str, Any]) -> bool:
+    """Whether a list is only too short because its items do not fit, which is said of each."""
+    return fault["type"] == "too_short" and bool(len(fault["input"]) >= fault["ctx"]["min_length"])
+
+
 def _place(fault: Mapping[str, Any]) -> tuple[Path, bool]:
     location: Path = fault["loc"]
     if location and location[-1] == "[key]":
@@ -148,7 +153,7 @@ def _expected(fault: Mapping[str, Any]) -> str:
         return schema.EXPECTED_BY_PATTERN[context["pattern"]]
     if kind in _BOUNDS:
         name, sentence = _BOUNDS[kind]
-        return sentence.format(context[name])
+        return sentence.format(context[name]).replace("at least 1 items", "at least 1 item")
     return _EXPECTED.get(kind, str(fault["msg"]))
 
 
