@@ -65,4 +65,6 @@ def _names(decision: Step, step_id: str) -> bool:
 
 
 def _can_undo(run: StepState) -> bool:
-    return run.status is StepStatus.COMPLETED and run.undoable and run.undo is None
+    return (
+        run.status is StepStatus.COMPLETED and run.undoable and run.undo in (None, StepStatus.NOT_STARTED, StepStatus.IN_PROGRESS)
+    )

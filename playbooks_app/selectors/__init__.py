@@ -1,0 +1,1 @@
+"""Reading playbooks and executions."""

@@ -1,0 +1,1 @@
+"""Playbooks, triggers and executions: everything that writes."""

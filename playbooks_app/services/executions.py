@@ -1,0 +1,357 @@
+"""What people and triggers ask of executions. The runner does it; these record what was asked and wake it."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.choices import Permission
+from accounts.models import Environment, Tenant
+from accounts.selectors import access
+from audit.choices import Kind
+from core import canonical, tasks, tracing
+from core.actors import Actor
+from core.errors import Conflict, Invalid, NotAvailableYet, NotFound
+from incidents.models import Alert, Incident
+from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus, StepMode, StepStatus
+from playbooks_app.engine import levels, states
+from playbooks_app.models import Execution, Note, PlaybookVersion, StepRun
+from playbooks_app.services import journaling, waiting
+from playbooks_app.spec import loader
+from playbooks_app.spec.schema import Level, Playbook, StepKind
+
+ADVANCE = "playbooks_app.tasks.advance"
+LONGEST_NOTE = 20_000
+
+
+class NothingActive(Conflict):
+    """This playbook has no active version: somebody has to activate one first."""
+
+    code = "nothing_active"
+
+
+class WrongInputs(Invalid):
+    """The inputs do not fit the playbook."""
+
+    code = "wrong_inputs"
+
+
+class LevelRefused(Invalid):
+    """L2 is not enabled here, and an L2 playbook is never turned into real writes by itself."""
+
+    code = "level_refused"
+
+
+class NoSuchExecution(NotFound):
+    """There is no such execution, or not for you."""
+
+
+class NoSuchStep(NotFound):
+    """This execution has no such step."""
+
+
+class HasEnded(Conflict):
+    """This execution has ended."""
+
+    code = "has_ended"
+
+
+class NotWaiting(Conflict):
+    """This step does not wait for a person."""
+
+    code = "not_waiting"
+
+
+class NoSuchBranch(Invalid):
+    """This decision has no such branch."""
+
+    code = "no_such_branch"
+
+
+class NothingToUndo(Conflict):
+    """This execution has changed nothing that could be undone."""
+
+    code = "nothing_to_undo"
+
+
+def start(
+    *,
+    tenant: Tenant,
+    environment: Environment,
+    version: PlaybookVersion | None,
+    actor: Actor,
+    now: dt.datetime,
+    alert: Alert | None = None,
+    event: Mapping[str, Any] | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    level: str | None = None,
+    drill: bool = False,
+    incident: Incident | None = None,
+    title: str = "",
+) -> Execution:
+    """Return a new execution with all its steps, which a worker begins at once.
+
+    Raises NothingActive, WrongInputs, LevelRefused.
+    """
+    if version is None:
+        raise NothingActive
+    playbook = loader.parse_canonical(version.document, digest=version.digest)
+    effective = _level(tenant, playbook, level)
+    given = _inputs(playbook, inputs or {})
+    document: Any = alert.document if alert else dict(event or {})
+    with transaction.atomic():
+        execution = Execution.objects.create(
+            tenant=tenant, environment=environment, version=version, alert=alert, incident=incident, title=_title(title, playbook, alert),
+            level=effective.level, level_cap=effective.cap, drill=drill, inputs=given, event=document, started_by=actor.name,
+            started_by_user_id=actor.user_id, started_at=now, created_at=now, trace_id=tracing.current(),
+            deadline=now + playbook.timeout if playbook.timeout else None, wake_at=now,
+        )  # fmt: skip
+        StepRun.objects.bulk_create(
+            StepRun(
+                tenant=tenant, execution=execution, step_id=step.id, position=position, name=step.title, kind=step.kind.value,
+                action=step.action or "", level=levels.of_step(effective.level, step.level), created_at=now,
+            )
+            for position, step in enumerate(playbook.steps)
+        )  # fmt: skip
+        journaling.of_execution(
+            execution, Kind.EXECUTION_STARTED, now=now, actor=actor, playbook=version.playbook.slug, version=version.number,
+            playbook_sha256=version.digest, level=effective.level, cap=effective.cap, drill=drill,
+        )  # fmt: skip
+    return execution
+
+
+def cancel(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.datetime) -> Execution:
+    """Ask for an execution to be cancelled: nothing new starts, what the playbook undoes on cancel is undone."""
+    return _ask(execution_id, "cancel", Kind.EXECUTION_CANCEL, reason, actor, now)
+
+
+def rollback(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.datetime) -> Execution:
+    """Ask for the completed writes of an execution to be undone, also after it has ended; raises NothingToUndo."""
+    with transaction.atomic():
+        execution = locked(execution_id)
+        if execution.status in (ExecutionStatus.ROLLING_BACK, ExecutionStatus.ROLLED_BACK):
+            raise HasEnded("This execution is rolled back already.")
+        done = execution.steps.filter(status=StepStatus.COMPLETED, mode=StepMode.REAL).exclude(effect__in=("", "read"))
+        playbook = loader.parse_canonical(execution.version.document, digest=execution.version.digest)
+        undone = {step.id for step in playbook.steps if step.rollback is not None}
+        if not any(run.step_id in undone for run in done):
+            raise NothingToUndo
+        return _control(execution, "rollback", Kind.EXECUTION_ROLLBACK, reason, actor, now)
+
+
+def abandon(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.datetime) -> Execution:
+    """End an execution that nobody needs any more, without undoing anything."""
+    return _close(execution_id, ExecutionStatus.ABANDONED, reason, actor, now)
+
+
+def complete(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.datetime) -> Execution:
+    """End an execution as done, though steps are left."""
+    return _close(execution_id, ExecutionStatus.COMPLETED, reason, actor, now)
+
+
+def pause(*, execution_id: uuid.UUID, actor: Actor, now: dt.datetime) -> Execution:
+    """Refuse: pausing is not available yet."""
+    raise NotAvailableYet("Pausing an execution is not available yet. Cancel it, or stop all writes with the emergency stop.")
+
+
+def note(*, execution_id: uuid.UUID, text: str, actor: Actor, now: dt.datetime, step_id: str = "") -> Note:
+    """Add a note to an execution or one of its steps; it is never changed. The journal keeps its digest."""
+    text = text.strip()
+    if not text or len(text) > LONGEST_NOTE:
+        raise Invalid(f"A note has 1 to {LONGEST_NOTE} characters.")
+    with transaction.atomic():
+        execution = locked(execution_id)
+        run = _step(execution, step_id) if step_id else None
+        row = Note.objects.create(execution=execution, step=run, author=actor.name, text=text, at=now)
+        digest = canonical.sha256(text.encode())
+        if run:
+            journaling.of_step(execution, run, Kind.STEP_NOTED, now=now, actor=actor, note=str(row.pk), sha256=digest)
+        else:
+            journaling.of_execution(execution, Kind.EXECUTION_NOTED, now=now, actor=actor, note=str(row.pk), sha256=digest)
+    return row
+
+
+def update_step(
+    *,
+    execution_id: uuid.UUID,
+    step_id: str,
+    actor: Actor,
+    now: dt.datetime,
+    status: str | None = None,
+    assignee_id: uuid.UUID | None = None,
+    note: str = "",
+    decision: str = "",
+    output: Mapping[str, Any] | None = None,
+) -> StepRun:
+    """Let a person act on a step: take it, decide it, mark it done (with its output) or skip it. All of it, or none.
+
+    Raises NotWaiting where the step waits for nobody, NoSuchBranch for a decision that is none.
+    """
+    with transaction.atomic():
+        execution = locked(execution_id)
+        run = _step(execution, step_id)
+        if assignee_id is not None:
+            run.assignee_id = assignee_id
+            run.save(update_fields=["assignee"])
+            journaling.of_step(execution, run, Kind.STEP_ASSIGNED, now=now, actor=actor, assignee=str(assignee_id))
+        if note.strip():
+            _note(execution, run, note, actor, now)
+        if decision:
+            _decide(execution, run, decision, actor, now)
+        elif status in (StepStatus.COMPLETED, StepStatus.SKIPPED):
+            _finish(execution, run, StepStatus(status), output, actor, now)
+        elif status is not None:
+            raise Invalid("A person marks a step as completed or skipped.", fields={"status": ["completed", "skipped"]})
+        tasks.enqueue(ADVANCE, execution_id=str(execution.pk))
+    return run
+
+
+def answer_uncertain(
+    *, execution_id: uuid.UUID, step_id: str, answer: str, reason: str, actor: Actor, now: dt.datetime
+) -> StepRun:
+    """Let a person say what became of a write whose worker stopped: `look` again, it `happened`, or it did `not_happened`.
+
+    One that did not happen starts anew, and asks anew.
+    """
+    with transaction.atomic():
+        execution = locked(execution_id)
+        run = _step(execution, step_id)
+        if run.status != StepStatus.UNCERTAIN:
+            raise NotWaiting("This step is not uncertain.")
+        ends = {"happened": StepStatus.COMPLETED, "not_happened": StepStatus.NOT_STARTED, "look": StepStatus.NOT_STARTED}
+        if answer not in ends:
+            raise Invalid("The answer is one of: look, happened, not_happened.")
+        if answer == "look":
+            _look_again(execution, run, actor, now)
+        else:
+            run.error, run.approval_id = (None, run.approval_id) if answer == "happened" else (run.error, None)
+            waiting.place(execution, run, ends[answer], now, answered_by=actor.name, answer=answer, reason=reason[:500])
+        tasks.enqueue(ADVANCE, execution_id=str(execution.pk))
+    return run
+
+
+def locked(execution_id: uuid.UUID) -> Execution:
+    """Return the execution, locked until the transaction ends; raises NoSuchExecution."""
+    rows = Execution.objects.select_for_update(of=("self",)).select_related("version__playbook", "tenant", "environment")
+    execution: Execution | None = rows.filter(pk=execution_id).first()
+    if execution is None:
+        raise NoSuchExecution
+    return execution
+
+
+def _look_again(execution: Execution, run: StepRun, actor: Actor, now: dt.datetime) -> None:
+    """Hand the step back to the runner as if its worker had just stopped: it looks, and comes back where it cannot tell."""
+    run.status = StepStatus.IN_PROGRESS
+    run.save(update_fields=["status"])
+    journaling.of_step(execution, run, Kind.STEP_WAITING, now=now, actor=actor, answer="look")
+
+
+def _level(tenant: Tenant, playbook: Playbook, wanted: str | None) -> levels.Effective:
+    try:
+        return levels.effective(
+            deployment=Level(settings.MAX_LEVEL), tenant=Level(tenant.max_level), playbook=playbook.level,
+            request=Level(wanted) if wanted else None, l2_enabled=settings.L2_ENABLED and tenant.l2_enabled,
+        )  # fmt: skip
+    except levels.L2NotEnabled as error:
+        raise LevelRefused(hint="An administrator enables L2 for the tenant; or ask for L0 or L1 explicitly.") from error
+
+
+def _inputs(playbook: Playbook, given: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(given) - set(playbook.inputs))
+    missing = sorted(name for name, spec in playbook.inputs.items() if spec.must_be_given and name not in given)
+    if unknown or missing:
+        fields = {**dict.fromkeys(unknown, "is no input of this playbook"), **dict.fromkeys(missing, "is missing")}
+        raise WrongInputs(fields=fields)
+    found: Any = canonical.plain({**{name: spec.default for name, spec in playbook.inputs.items()}, **given})
+    return dict(found)
+
+
+def _title(title: str, playbook: Playbook, alert: Alert | None) -> str:
+    about = f" on {alert.host}" if alert and alert.host else ""
+    return (title.strip() or f"{playbook.metadata.name}{about}")[:300]
+
+
+def _ask(execution_id: uuid.UUID, what: str, kind: Kind, reason: str, actor: Actor, now: dt.datetime) -> Execution:
+    with transaction.atomic():
+        execution = locked(execution_id)
+        if execution.status in FINAL_EXECUTION or execution.status == ExecutionStatus.ROLLING_BACK:
+            raise HasEnded(f"This execution is {execution.status.replace('_', ' ')} already.")
+        return _control(execution, what, kind, reason, actor, now)
+
+
+def _control(execution: Execution, what: str, kind: Kind, reason: str, actor: Actor, now: dt.datetime) -> Execution:
+    execution.control = {**execution.control, what: {"by": actor.name, "reason": reason[:500]}}
+    execution.wake_at = now
+    execution.save(update_fields=["control", "wake_at"])
+    journaling.of_execution(execution, kind, now=now, actor=actor, reason=reason[:500])
+    tasks.enqueue(ADVANCE, execution_id=str(execution.pk))
+    return execution
+
+
+def _close(execution_id: uuid.UUID, status: ExecutionStatus, reason: str, actor: Actor, now: dt.datetime) -> Execution:
+    with transaction.atomic():
+        execution = locked(execution_id)
+        if execution.status in FINAL_EXECUTION:
+            raise HasEnded(f"This execution is {execution.status.replace('_', ' ')} already.")
+        if execution.steps.filter(status=StepStatus.IN_PROGRESS).exists():
+            raise Conflict("A call is under way: wait for it, or cancel the execution.")
+        try:
+            execution.status = states.execution(execution.status, status)
+        except states.IllegalTransition as error:
+            raise Conflict(str(error)) from error
+        for run in execution.steps.exclude(status__in=states.ENDED):
+            if run.approval_id:
+                waiting.withdraw(run.approval_id, reason or f"the execution was {status}", now)
+            waiting.place(execution, run, StepStatus.CANCELLED, now)
+        execution.completed_at, execution.result = now, {"outcome": status.value, "why": reason[:500]}
+        # Raising the fence keeps a worker that drives it at this moment from committing.
+        execution.fence, execution.wake_at = execution.fence + 1, None
+        execution.save(update_fields=["status", "completed_at", "result", "fence", "wake_at"])
+        journaling.of_execution(execution, Kind.EXECUTION_FINISHED, now=now, actor=actor, status=status, reason=reason[:500])
+    return execution
+
+
+def _step(execution: Execution, step_id: str) -> StepRun:
+    run: StepRun | None = execution.steps.select_for_update().filter(step_id=step_id).first()
+    if run is None:
+        raise NoSuchStep(f"This execution has no step {step_id!r}.")
+    return run
+
+
+def _note(execution: Execution, run: StepRun, text: str, actor: Actor, now: dt.datetime) -> None:
+    row = Note.objects.create(execution=execution, step=run, author=actor.name, text=text.strip()[:LONGEST_NOTE], at=now)
+    journaling.of_step(
+        execution, run, Kind.STEP_NOTED, now=now, actor=actor, note=str(row.pk), sha256=canonical.sha256(row.text.encode())
+    )
+
+
+def _decide(execution: Execution, run: StepRun, decision: str, actor: Actor, now: dt.datetime) -> None:
+    _must_wait(execution, run, actor)
+    playbook = loader.parse_canonical(execution.version.document, digest=execution.version.digest)
+    step = next(step for step in playbook.steps if step.id == run.step_id)
+    if step.kind is not StepKind.DECISION or decision not in step.branches:
+        raise NoSuchBranch(fields={"decision": sorted(step.branches)})
+    run.decision, run.mode, run.output = decision, StepMode.MANUAL, {"chosen": decision}
+    waiting.place(execution, run, StepStatus.COMPLETED, now, decision=decision, by=actor.name)
+
+
+def _finish(
+    execution: Execution, run: StepRun, status: StepStatus, output: Mapping[str, Any] | None, actor: Actor, now: dt.datetime
+) -> None:
+    _must_wait(execution, run, actor)
+    if run.kind == "decision" and status == StepStatus.COMPLETED:
+        raise NoSuchBranch("A decision is completed by choosing one of its branches.")
+    run.mode = StepMode.MANUAL
+    if status == StepStatus.COMPLETED and output is not None:
+        plain: Any = canonical.plain(dict(output))
+        run.output = plain
+    waiting.place(execution, run, status, now, by=actor.name, mode=run.mode)
+
+
+def _must_wait(execution: Execution, run: StepRun, actor: Actor) -> None:
+    access.require(actor, Permission.WORK_EXECUTIONS, execution.tenant_id)
+    if run.status != StepStatus.AWAITING_INPUT:
+        raise NotWaiting(f"This step is {run.status.replace('_', ' ')} and waits for nobody to act.")

@@ -1,0 +1,42 @@
+"""Driving executions."""
+
+import uuid
+
+from django.db.models import Q
+
+from audit.selectors.entries import EntryView
+from core import clock
+from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus
+from playbooks_app.models import Execution
+from playbooks_app.services import runner
+
+MOST = 50
+
+
+def advance(*, execution_id: str) -> bool:
+    """Drive one execution until it has to wait."""
+    return runner.advance(uuid.UUID(execution_id))
+
+
+def advance_execution(*, entry: EntryView) -> None:
+    """Begin an execution that was started."""
+    runner.advance(uuid.UUID(entry.subject_id))
+
+
+def apply_decision(*, entry: EntryView) -> None:
+    """Let an execution see what people decided; also one that has ended, whose queued simulation was approved."""
+    execution_id = entry.ref("execution")
+    if execution_id:
+        runner.advance(uuid.UUID(execution_id))
+
+
+def sweep_executions() -> int:
+    """Drive what is due: its time has come, somebody asked while it was driven, or its worker stopped. Return how many."""
+    now = clock.now()
+    lapsed = Q(lease_until__lte=now) & ~Q(lease_owner="")
+    unseen = Q(status=ExecutionStatus.EXECUTING, lease_owner="", wake_at__isnull=True)
+    due = Execution.objects.filter(Q(wake_at__lte=now) | lapsed | unseen).exclude(
+        Q(status__in=FINAL_EXECUTION) & Q(wake_at__isnull=True) & Q(lease_owner="")
+    )
+    ids = list(due.order_by("wake_at").values_list("pk", flat=True)[:MOST])
+    return sum(runner.advance(execution_id) for execution_id in ids)
