@@ -2,11 +2,16 @@
 
 import uuid
 
+import structlog
+
 from audit.selectors.entries import EntryView
 from compliance.models import EvidenceBundle
 from compliance.selectors import bundles as find
 from compliance.services import bundles, evidence
 from core import actors, clock
+from core.errors import DomainError
+
+log = structlog.get_logger(__name__)
 
 
 def capture_evidence(entry: EntryView) -> str | None:
@@ -22,7 +27,12 @@ def seal_due() -> int:
     """Seal the open bundles of ended executions whose queued simulations are all settled; return how many."""
     sealed = 0
     for execution_id in find.awaiting_seal(limit=50):
-        bundle = _capture_and_seal(execution_id)
+        try:
+            bundle = _capture_and_seal(execution_id)
+        except DomainError as error:
+            # One bundle that cannot be sealed must not keep the others open.
+            log.warning("bundle_not_sealed", execution=str(execution_id), error=error.sentence)
+            continue
         sealed += bool(bundle and bundle.sealed_at)
     return sealed
 
@@ -30,6 +40,10 @@ def seal_due() -> int:
 def _capture_and_seal(execution_id: uuid.UUID) -> EvidenceBundle | None:
     now, actor = clock.now(), actors.system("engine")
     bundle = evidence.capture(execution_id=execution_id, actor=actor, now=now)
-    if bundle and bundles.ready(bundle):
+    if bundle is None or not bundles.ready(bundle):
+        return bundle
+    try:
         return bundles.seal(bundle_id=bundle.pk, actor=actor, now=now)
-    return bundle
+    except bundles.Sealed:
+        # Another worker sealed it first.
+        return bundle

@@ -17,7 +17,7 @@ from accounts.choices import Permission
 from accounts.models import Environment, Tenant, User
 from compliance.api import serializers
 from compliance.models import Control, Framework
-from compliance.selectors import coverage, mappings
+from compliance.selectors import coverage, frameworks, mappings
 from compliance.services import controls as control_service
 from compliance.services import mappings as mapping_service
 from core import clock
@@ -162,8 +162,7 @@ class ControlViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GovernedV
             raise WrongMoment from error
 
     def _framework(self, tenant: Tenant, named: str) -> Framework:
-        rows = Framework.objects.filter(tenant=tenant).order_by("-id")
-        row: Framework | None = next((row for row in rows if named in (row.slug, str(row.pk))), None)
+        row = frameworks.named(tenant.pk, named)
         if row is None:
             raise NoSuchFramework(NoSuchFramework.__doc__)
         return row

@@ -48,7 +48,7 @@ def capture(*, execution_id: uuid.UUID, actor: Actor, now: dt.datetime) -> Evide
         bundle = bundle or _new(execution, actor, now)
         if not _replace(bundle, kept, now):
             return bundle
-        bundle.omissions, bundle.passed = documents.omissions(execution), PASSED.get(execution.status)
+        bundle.omissions, bundle.passed = documents.omissions(execution), _passed(execution)
         bundle.save(update_fields=["omissions", "passed"])
         _prove(bundle, execution, served, now)
         _journal(bundle, kind, execution, served, actor, now)
@@ -87,13 +87,20 @@ def _prove(bundle: EvidenceBundle, execution: Execution, served: Sequence[Mappin
     verdicts: dict[uuid.UUID, list[bool | None]] = {}
     for mapping in served:
         steps = mapping.selector.get("steps", [])
-        found = [_step_passed(statuses.get(step)) for step in steps] or [PASSED.get(execution.status)]
+        found = [_step_passed(statuses.get(step)) for step in steps] or [_passed(execution)]
         verdicts.setdefault(mapping.control_id, []).extend(found)
     bundle.evidence.all().delete()
     ControlEvidence.objects.bulk_create(
         ControlEvidence(bundle=bundle, control_id=control_id, effective_at=execution.completed_at or now, passed=_all(found))
         for control_id, found in verdicts.items()
     )
+
+
+def _passed(execution: Execution) -> bool | None:
+    """Return whether an execution did what it set out to do; one that failed and was rolled back failed."""
+    rolled_back = execution.status == ExecutionStatus.ROLLED_BACK
+    failed = rolled_back and execution.result.get("outcome") == ExecutionStatus.FAILED
+    return False if failed else PASSED.get(execution.status)
 
 
 def _step_passed(status: str | None) -> bool | None:

@@ -43,7 +43,7 @@ _COLUMNS = ("kind", "name", "step", "passed", "effective_at", "received_at", "va
 _AS_LINES = {
     verify_pack.APPROVALS: ArtifactKind.APPROVAL,
     verify_pack.CALLS: ArtifactKind.CALL,
-    "records/receipts.jsonl": ArtifactKind.RECEIPT,
+    verify_pack.RECEIPTS: ArtifactKind.RECEIPT,
 }
 
 

@@ -28,7 +28,8 @@ from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, NamedTuple
 
 VERDICTS = ("VERIFIED", "UNTRUSTED_KEY", "UNSIGNED", "STALE_APPROVAL", "MISSING", "TAMPERED")
 MANIFEST, ENVELOPE, NOTARY = "manifest.json", "attestations/manifest.dsse.json", "notary/"
-ENTRIES, APPROVALS, CALLS = "audit/entries.jsonl", "records/approvals.jsonl", "records/calls.jsonl"
+ENTRIES, APPROVALS = "audit/entries.jsonl", "records/approvals.jsonl"
+CALLS, RECEIPTS = "records/calls.jsonl", "records/receipts.jsonl"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 CHUNK, MAX_JSON, MAX_FILES, MAX_TOTAL = 1 << 16, 64 << 20, 65000, 4 << 30
@@ -50,7 +51,7 @@ class Report:
     def __init__(self) -> None:
         self.findings: List[Dict[str, str]] = []
         self.notes: List[str] = []
-        self.counts: Dict[str, int] = {"files": 0, "entries": 0, "approvals": 0, "calls": 0}
+        self.counts: Dict[str, int] = {"files": 0, "entries": 0, "approvals": 0, "calls": 0, "receipts": 0}
 
     def add(self, verdict: str, where: str, why: str) -> None:
         self.findings.append({"verdict": verdict, "where": where, "why": why})
@@ -295,8 +296,10 @@ def _check(source: Any, trusted: List[bytes], report: Report) -> None:
     content, document = manifest
     _check_files(source, document, report)
     _check_signature(source, content, document, trusted, report)
-    approved_digests = _check_entries(source, report)
-    _check_calls(source, _check_approvals(source, approved_digests, report), report)
+    decided, hashes = _check_entries(source, report)
+    approvals = _check_approvals(source, decided, report)
+    _check_calls(source, approvals, report)
+    _check_receipts(source, approvals, hashes, report)
     if isinstance(source, Zip) and report.verdict != "TAMPERED":
         source.check_container(report)
 
@@ -417,10 +420,11 @@ def _lines(source: Any, name: str, report: Report) -> Iterator[Tuple[str, Dict[s
         report.add("TAMPERED", place, "cannot be read: %s" % error)
 
 
-def _check_entries(source: Any, report: Report) -> Dict[str, str]:
-    """Follow each stream's chain; return the digests that the journal says were decided on, by request."""
+def _check_entries(source: Any, report: Report) -> Tuple[Dict[str, str], Dict[Tuple[Any, Any], str]]:
+    """Follow each stream's chain; return the digests that were decided on, by request, and the hash of each entry."""
     heads: Dict[str, Tuple[int, str]] = {}
     digests: Dict[str, str] = {}
+    hashes: Dict[Tuple[Any, Any], str] = {}
     for place, entry in _lines(source, ENTRIES, report):
         report.counts["entries"] += 1
         stream, found = str(entry.get("stream")), entry.pop("hash", None)
@@ -431,13 +435,14 @@ def _check_entries(source: Any, report: Report) -> Dict[str, str]:
         elif (entry.get("seq"), entry.get("prev")) != (seq + 1, previous):
             report.add("TAMPERED", where, "does not follow entry #%d: one was removed, inserted or moved" % seq)
         heads[stream] = (entry.get("seq", 0), str(found))
+        hashes[stream, entry.get("seq")] = str(found)
         if entry.get("kind") == "approval:decided" and "digest" in entry.get("data", {}):
             digests[str(entry["subject"]["id"])] = entry["data"]["digest"]
-    return digests
+    return digests, hashes
 
 
 def _check_approvals(source: Any, decided: Dict[str, str], report: Report) -> Dict[str, Dict[str, Any]]:
-    """Compute each approval's digests again; return the calls that were approved, by request."""
+    """Compute each approval's digests again; return the approvals by request."""
     approved: Dict[str, Dict[str, Any]] = {}
     for place, record in _lines(source, APPROVALS, report):
         report.counts["approvals"] += 1
@@ -449,7 +454,7 @@ def _check_approvals(source: Any, decided: Dict[str, str], report: Report) -> Di
         for decision in record["decisions"]:
             if decision["digest"] != record["digest"]:
                 report.add("STALE_APPROVAL", where, "was decided by %s on another digest" % decision["by"])
-        approved[record["id"]] = call
+        approved[record["id"]] = {"call": call, "digest": record["digest"], "call_digest": record["call_digest"]}
     return approved
 
 
@@ -463,10 +468,26 @@ def _check_calls(source: Any, approved: Dict[str, Dict[str, Any]], report: Repor
         if consent is None:
             report.add("MISSING", where, "refers to approval %s, which is not in the pack" % call["approval"])
             continue
-        expected = dict(consent, params_digest=digest(consent.get("params")))
-        for field in ("action", "adapter", "adapter_version", "instance", "params_digest"):
+        expected = dict(consent["call"], params_digest=digest(consent["call"].get("params")))
+        for field in ("step", "action", "adapter", "adapter_version", "instance", "live", "params_digest"):
             if field in expected and field in call and call[field] != expected[field]:
                 report.add("STALE_APPROVAL", where, "differs in %s from what was approved" % field)
+
+
+def _check_receipts(
+    source: Any, approved: Dict[str, Dict[str, Any]], hashes: Dict[Tuple[Any, Any], str], report: Report
+) -> None:
+    for place, record in _lines(source, RECEIPTS, report):
+        report.counts["receipts"] += 1
+        where, receipt = "%s (approval %s)" % (place, record["approval"]), record["receipt"]
+        consent = approved.get(record["approval"])
+        if consent is None:
+            report.add("MISSING", where, "is for an approval that is not in the pack")
+        elif (receipt.get("request"), receipt.get("call")) != (consent["digest"], consent["call_digest"]):
+            report.add("STALE_APPROVAL", where, "is for another request or call than the one that was approved")
+        noted = receipt.get("journal") or {}
+        if noted and hashes.get((noted.get("stream"), noted.get("seq"))) != noted.get("hash"):
+            report.add("TAMPERED", where, "names entry #%s of the journal by another hash" % noted.get("seq"))
 
 
 # The command.

@@ -174,3 +174,29 @@ def test_artifacts_of_other_tenants_are_not_touched(world: worlds.World, executi
     capture(execution)
 
     assert set(Artifact.objects.filter(bundle=theirs).values_list("sha256", flat=True)) == before
+
+
+@pytest.mark.parametrize(("outcome", "passed"), [("failed", False), ("completed", None)])
+def test_what_was_rolled_back_never_passes(world: worlds.World, outcome: str, passed: bool | None) -> None:
+    worlds.mapped(world)
+
+    bundle = capture(worlds.execution(world, ExecutionStatus.ROLLED_BACK, result={"outcome": outcome}))
+
+    assert bundle.passed is passed
+
+
+def test_a_bundle_that_cannot_be_sealed_does_not_keep_others_open(
+    world: worlds.World, execution: Execution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capture(execution)
+    capture(worlds.execution(world))
+    real = bundles.seal
+
+    def first_fails(**given: Any) -> Any:
+        if given["bundle_id"] == EvidenceBundle.objects.order_by("id")[0].pk:
+            raise bundles.PackTooLarge
+        return real(**given)
+
+    monkeypatch.setattr(bundles, "seal", first_fails)
+
+    assert tasks.seal_due() == 1

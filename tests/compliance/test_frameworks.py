@@ -8,6 +8,7 @@ import pytest
 
 from audit.selectors import entries
 from compliance.models import Control, Framework
+from compliance.selectors import frameworks as selector
 from compliance.services import frameworks
 from compliance.spec import catalogues
 from tests import factories
@@ -145,3 +146,16 @@ def test_it_imports_a_csv(db: None) -> None:
 def test_it_says_which_line_of_a_csv_is_wrong(content: bytes, says: str) -> None:
     with pytest.raises(catalogues.Unreadable, match=says):
         catalogues.read_csv(content, title="T", version="")
+
+
+def test_it_tells_what_a_version_added_removed_and_reworded(world: worlds.World) -> None:
+    changed = json.loads(worlds.catalogue(4, version="2"))
+    controls = changed["catalog"]["groups"][0]["controls"]
+    controls[1]["title"] = "Reworded"
+    del controls[0]
+    new = oscal(world.tenant, json.dumps(changed).encode(), "test")
+
+    found = selector.differences(world.framework, new)
+
+    assert found == selector.Differences(("c-4",), ("c-1",), ("c-2",))
+    assert selector.named(world.tenant.pk, "test") == new

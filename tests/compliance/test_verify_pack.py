@@ -365,3 +365,25 @@ def test_its_zip_is_one_that_others_read(pack: Path) -> None:
     assert zipfile.ZipFile(io.BytesIO(pack.read_bytes())).testzip() is None
     assert Artifact.objects.count() == len({name for name in files_of(pack) if name.startswith("objects/")})
     assert blobs.read(canonical.sha256(files_of(pack)["verify.py"])) == VERIFY.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("receipt", "verdict"),
+    [
+        ({"request": "0" * 64}, "STALE_APPROVAL"),
+        ({"call": "0" * 64}, "STALE_APPROVAL"),
+        ({"journal": {"stream": "x", "seq": 1, "hash": "0" * 64}}, "TAMPERED"),
+    ],
+)
+def test_it_finds_a_receipt_that_is_for_something_else(
+    world: worlds.World, tmp_path: Path, receipt: dict[str, Any], verdict: str
+) -> None:
+    worlds.mapped(world)
+    execution = worlds.execution(world)
+    request = worlds.Request.objects.get()
+    request.receipt = {**request.receipt, **receipt}
+    request.save()
+    bundle = worlds.evidence.capture(execution_id=execution.pk, actor=worlds.ENGINE, now=worlds.NOW)
+    path = export(bundles.seal(bundle_id=bundle.pk, actor=worlds.ENGINE, now=worlds.NOW), tmp_path / "odd.zip")
+
+    assert verify_pack.verify(str(path), [base64.b64decode(key())]).verdict == verdict

@@ -115,7 +115,7 @@ def approve(of: World, step: StepRun, at: dt.datetime, **more: Any) -> Request:
         "subject_kind": "step", "subject_id": str(step.pk), "stream": f"execution:{step.execution_id}", "title": "Isolate dc-1",
         "document": frozen, "digest": canonical.digest(frozen), "call_digest": canonical.digest(frozen["call"]),
         "labels": {"step": "isolate"}, "status": "executed", "roles": ["lead"], "expires_at": at + DAY, "decided_at": at,
-        "receipt": {"request": canonical.digest(frozen), "result": "b" * 64}, **more,
+        "receipt": {"request": canonical.digest(frozen), "call": canonical.digest(frozen["call"]), "result": "b" * 64}, **more,
     }
     request = Request.objects.create(tenant=of.tenant, environment=of.environment, created_at=at, **fields)
     Decision.objects.create(
