@@ -27,4 +27,4 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 #: Commands that start Django themselves, or not at all.
-WITHOUT_DJANGO = frozenset({"version", "settings", "validate"})
+WITHOUT_DJANGO = frozenset({"version", "settings"})

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from playbooks_app.services import playbooks
 from playbooks_app.spec import loader
-from runbookpilot import catalogue
 from runbookpilot.cli import output
 
 
@@ -14,7 +14,7 @@ from runbookpilot.cli import output
 @output.as_json
 def validate(files: tuple[Path, ...], as_json: bool) -> None:
     """Check playbook FILES; every problem with file, line, column and what to do. Exit code 1 where there are errors."""
-    actions = catalogue.actions()
+    actions = playbooks.catalogue()
     problems = [
         problem for path in files for problem in loader.load(path.read_bytes(), catalogue=actions, filename=str(path)).problems
     ]
