@@ -6,7 +6,6 @@ import binascii
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import django_filters
 from django.core.handlers.asgi import ASGIRequest
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
@@ -21,7 +20,7 @@ from rest_framework.response import Response
 from accounts.api.views import GovernedViewSet
 from accounts.choices import Permission
 from compliance.api import serializers
-from compliance.choices import BundleStatus
+from compliance.api.filters import BundleFilter
 from compliance.models import Control, EvidenceBundle
 from compliance.selectors import bundles as find
 from compliance.services import bundles, evidence
@@ -51,20 +50,6 @@ class ZipRenderer(JSONRenderer):
 
     media_type = "application/zip"
     format = "zip"
-
-
-class BundleFilter(django_filters.FilterSet):  # type: ignore[misc]
-    tenant = django_filters.CharFilter(field_name="tenant__slug")
-    status = django_filters.ChoiceFilter(choices=BundleStatus.choices)
-    execution = django_filters.UUIDFilter(field_name="execution_id")
-    control = django_filters.UUIDFilter(field_name="evidence__control_id")
-    identifier = django_filters.CharFilter(field_name="evidence__control__identifier", distinct=True)
-    since = django_filters.IsoDateTimeFilter(field_name="period_until", lookup_expr="gte")
-    until = django_filters.IsoDateTimeFilter(field_name="period_from", lookup_expr="lt")
-
-    class Meta:
-        model = EvidenceBundle
-        fields: list[str] = []
 
 
 class BundleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GovernedViewSet):

@@ -4,7 +4,6 @@ import datetime as dt
 from collections import Counter
 from typing import Any
 
-import django_filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins
@@ -16,6 +15,7 @@ from accounts.api.views import GovernedViewSet
 from accounts.choices import Permission
 from accounts.models import Environment, Tenant, User
 from compliance.api import serializers
+from compliance.api.filters import ControlFilter
 from compliance.models import Control, Framework
 from compliance.selectors import coverage, frameworks, mappings
 from compliance.services import controls as control_service
@@ -44,16 +44,6 @@ class ControlPages(CursorPages):
     """In the catalogue's order."""
 
     ordering = ("position", "id")  # type: ignore[assignment]
-
-
-class ControlFilter(django_filters.FilterSet):  # type: ignore[misc]
-    framework = django_filters.CharFilter(field_name="framework__slug")
-    identifier = django_filters.CharFilter()
-    family = django_filters.CharFilter()
-
-    class Meta:
-        model = Control
-        fields: list[str] = []
 
 
 class ControlViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GovernedViewSet):

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from accounts.api.views import GovernedViewSet
 from accounts.choices import Permission
+from compliance.api.filters import FrameworkFilter
 from compliance.api.serializers import FrameworkSerializer
 from compliance.models import Framework
 from compliance.services import frameworks
@@ -29,7 +30,7 @@ class FrameworkViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Governe
 
     queryset = Framework.objects.select_related("tenant").annotate(control_count=Count("controls"))
     serializer_class = FrameworkSerializer
-    filterset_fields = {"slug": ["exact"], "version": ["exact"]}
+    filterset_class = FrameworkFilter
     read_permission = Permission.VIEW_EVIDENCE
     permissions = {
         "list": Permission.VIEW_EVIDENCE,
