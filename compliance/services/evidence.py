@@ -124,6 +124,6 @@ def _journal(
         environment=execution.environment.slug, refs=references,
         data={
             "artifacts": len(digests), "digest": canonical.digest(digests), "passed": bundle.passed,
-            "controls": [mapping.control.identifier for mapping in served],
+            "controls": sorted({mapping.control.identifier for mapping in served}),
         },
     )
