@@ -1,0 +1,1 @@
+"""Taking alerts in, and working incidents."""

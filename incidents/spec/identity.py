@@ -1,0 +1,40 @@
+"""When two alerts are one."""
+
+import datetime as dt
+from typing import Any
+
+from core import canonical
+from incidents.spec.fields import Document, first
+
+WINDOW = dt.timedelta(hours=1)
+EXTERNAL_ID = ("kibana.alert.uuid", "event.id", "elastic._id")
+_MOMENTS = (("@timestamp",), ("event", "created"), ("event", "ingested"))
+
+
+def external_id(document: Document) -> str:
+    """Return the sender's own id of the alert, or nothing."""
+    found = first(document, *EXTERNAL_ID)
+    if found is not None:
+        return str(found)
+    parts = [first(document, f"suricata.eve.{name}") for name in ("flow_id", "alert.signature_id", "timestamp")]
+    return "" if None in parts else "eve:" + ":".join(map(str, parts))
+
+
+def keys(document: Document, *, source_key: str, external: str, now: dt.datetime) -> tuple[str, str]:
+    """Return the key that the alert is stored under, and that of the hour before, empty where the sender has an id."""
+    if external:
+        return f"i:{canonical.digest([source_key, external])}", ""
+    content = canonical.digest([source_key, without_moments(document)])
+    hour = int(now.timestamp() // WINDOW.total_seconds())
+    return f"c:{content}:{hour}", f"c:{content}:{hour - 1}"
+
+
+def without_moments(document: Document) -> dict[str, Any]:
+    """Return the document without the times that differ each time the same thing is reported."""
+    found = dict(document)
+    for path in _MOMENTS:
+        found.pop(".".join(path), None)
+        inner = found.get(path[0]) if len(path) > 1 else None
+        if isinstance(inner, dict):
+            found[path[0]] = {name: value for name, value in inner.items() if name != path[1]}
+    return found
