@@ -282,3 +282,8 @@ def test_lists_are_of_one_tenant_where_one_is_named(world: worlds.World, path: s
     for name in (world.tenant.slug, world.tenant.pk):
         found = client.get(f"{path}?tenant={name}").json()["results"]
         assert {row["tenant"] for row in found} == {world.tenant.slug}
+
+
+@pytest.mark.urls("runbookpilot.urls")
+def test_the_public_keys_are_at_their_well_known_address(db: None) -> None:
+    assert Client().get("/.well-known/runbookpilot/keys.json").json() == {"keys": []}
