@@ -37,7 +37,7 @@ def check(document: Mapping[str, Any], report: Report) -> Playbook | None:
             faults = [fault for fault in error.errors(include_url=False) if not _follows(fault)]
         if round_number == 0:
             for fault in faults:
-                _tell(fault, report)
+                _tell(fault, document, report)
             remaining = copy.deepcopy(remaining)
         for fault in faults:
             _leave_out(remaining, fault)
@@ -88,11 +88,14 @@ _MODELS: Mapping[Path, type[BaseModel]] = {
 }
 
 
-def _model_at(path: Path) -> type[BaseModel] | None:
+def _known_keys(path: Path, document: Mapping[str, Any]) -> frozenset[str]:
+    """Return the keys that the mapping at `path` may have; for a step, those of its kind."""
     general = tuple("*" if isinstance(part, int) else part for part in path)
     if general[:1] == ("inputs",) and len(general) == 2:
         general = ("inputs", "*")
-    return _MODELS.get(general)
+    written = _at(document, path)
+    shape = shape_of(written) if general == ("steps", "*") and isinstance(written, dict) else None
+    return shape.allowed if shape else schema_keys(_MODELS[general])
 
 
 _EXPECTED = {
@@ -116,13 +119,12 @@ _BOUNDS = {
 }
 
 
-def _tell(fault: Mapping[str, Any], report: Report) -> None:
+def _tell(fault: Mapping[str, Any], document: Mapping[str, Any], report: Report) -> None:
     kind, path, on_key = fault["type"], *_place(fault)
     if kind == "missing":
         report.error("missing", path, f"{path[-1]!r} is missing")
     elif kind == "extra_forbidden":
-        model = _model_at(path[:-1])
-        near = report.suggest(str(path[-1]), schema_keys(model)) if model else ""
+        near = report.suggest(str(path[-1]), _known_keys(path[:-1], document))
         report.key_error("unknown_key", path, f"the key {str(path[-1])!r} is unknown", hint=near)
     else:
         add = report.key_error if on_key else report.error

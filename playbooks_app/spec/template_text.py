@@ -197,38 +197,38 @@ class _Cutter:
             if expression is not None:
                 self._current().append(Insert(expression, start))
             return
-        rest, offset = content[word.end() :], start + word.end()
+        at, rest, offset = start + word.start(1), content[word.end() :], start + word.end()
         keyword = word[1].split()
         if keyword == ["if"]:
-            self._opened(rest, offset)
+            self._opened(at, rest, offset)
         elif keyword == ["end"]:
-            self._closed(rest, offset)
+            self._closed(at, rest, offset)
         else:
-            self._branched(rest, offset, otherwise=keyword == ["else"])
+            self._branched(at, rest, offset, otherwise=keyword == ["else"])
 
-    def _opened(self, condition: str, offset: int) -> None:
+    def _opened(self, at: int, condition: str, offset: int) -> None:
         if len(self.open) >= limits.TEMPLATE_DEPTH:
-            self._fault(f"blocks nest deeper than {limits.TEMPLATE_DEPTH}", offset)
+            self._fault(f"blocks nest deeper than {limits.TEMPLATE_DEPTH}", at)
             return
-        block = Block(offset, [Branch(self._compiled(condition, offset, guarded=True), [])])
+        block = Block(at, [Branch(self._compiled(condition, offset, guarded=True), [])])
         self._current().append(block)
         self.open.append(block)
 
-    def _branched(self, condition: str, offset: int, *, otherwise: bool) -> None:
+    def _branched(self, at: int, condition: str, offset: int, *, otherwise: bool) -> None:
         if not self.open or self.open[-1].branches[-1].is_else:
-            self._fault("there is no {{ if … }} to go with this", offset)
+            self._fault("there is no {{ if … }} to go with this", at)
             return
         if otherwise:
             self._nothing_follows(condition, offset)
         expression = None if otherwise else self._compiled(condition, offset, guarded=True)
         self.open[-1].branches.append(Branch(expression, [], is_else=otherwise))
 
-    def _closed(self, rest: str, offset: int) -> None:
+    def _closed(self, at: int, rest: str, offset: int) -> None:
         self._nothing_follows(rest, offset)
         if self.open:
             self.open.pop()
         else:
-            self._fault("there is no {{ if … }} to end", offset)
+            self._fault("there is no {{ if … }} to end", at)
 
     def _nothing_follows(self, rest: str, offset: int) -> None:
         if rest.strip():

@@ -20,11 +20,6 @@ class ExpressionError(Exception):
         sentence = f"{self.message} ({self.hint})" if self.hint else self.message
         return f"{self.parameter}: {sentence}" if self.parameter else sentence
 
-    def shifted(self, start: int) -> "ExpressionError":
-        """Move the offset by `start`, the place of the expression in a larger text; returns the same error."""
-        self.offset = start + (self.offset or 0)
-        return self
-
 
 class MissingValue(ExpressionError):
     """A path leads nowhere, and no default stands in for it."""

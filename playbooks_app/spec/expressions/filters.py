@@ -74,10 +74,6 @@ def _sized(size: int) -> None:
         raise ExpressionError(f"the text would be longer than {limits.TEXT_CHARACTERS} characters")
 
 
-def _default(value: object, otherwise: object = "") -> object:
-    return otherwise if value is None else value
-
-
 _DIRECTIVES = frozenset("YmdHMSfzjaAbBpIyZ%")
 _EPOCH_MILLISECONDS = 10**11
 
@@ -292,7 +288,8 @@ def _pluck(value: object, key: object) -> list[object]:
 
 
 FILTERS: Mapping[str, Filter] = {
-    "default": Filter(_default, 0, 1, "the argument where the value is missing or null", takes_null=True),
+    # Only named here: its argument is evaluated where it is needed alone, so `nodes` carries it out.
+    "default": Filter(lambda value: value, 0, 1, "the argument where the value is missing or null", takes_null=True),
     "format_date": Filter(_format_date, 0, 1, "a date (ISO 8601, or seconds since 1970) in UTC, as strftime writes it"),
     "lower": Filter(lambda value: _text(value, "lower").lower(), 0, 0, "text in small letters"),
     "upper": Filter(lambda value: _text(value, "upper").upper(), 0, 0, "text in capital letters"),

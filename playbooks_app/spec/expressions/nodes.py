@@ -206,6 +206,5 @@ def _placed(start: int, function: Callable[..., R], *given: object) -> R:
     try:
         return function(*given)
     except ExpressionError as error:
-        if error.offset is None:
-            error.offset = start
+        error.offset = start
         raise

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 Segment = str | int
+_Seen = set[tuple[int, int]]
 
 
 class _Missing:
@@ -61,7 +62,7 @@ def render(segments: Sequence[Segment]) -> str:
 def lookup(value: object, segments: Sequence[Segment]) -> object:
     """Return what stands at `segments` below `value`, else MISSING."""
     parts: list[Mapping[object, object]] = []
-    for found in _candidates(value, segments):
+    for found in _candidates(value, segments, set()):
         if not isinstance(found, Mapping):
             if not parts:
                 return found
@@ -72,27 +73,30 @@ def lookup(value: object, segments: Sequence[Segment]) -> object:
     return parts[0] if parts else MISSING
 
 
-def _candidates(value: object, segments: Sequence[Segment]) -> Iterator[object]:
+def _candidates(value: object, segments: Sequence[Segment], seen: _Seen) -> Iterator[object]:
     if not segments:
         yield value
         return
     first = segments[0]
     if isinstance(first, int):
         if isinstance(value, list | tuple) and -len(value) <= first < len(value):
-            yield from _candidates(value[first], segments[1:])
+            yield from _candidates(value[first], segments[1:], seen)
         return
-    if isinstance(value, Mapping):
-        yield from _members(value, segments)
+    # A document that holds one object many times over would be searched in it again and again.
+    question = (id(value), len(segments))
+    if isinstance(value, Mapping) and question not in seen:
+        seen.add(question)
+        yield from _members(value, segments, seen)
 
 
-def _members(value: Mapping[object, object], segments: Sequence[Segment]) -> Iterator[object]:
+def _members(value: Mapping[object, object], segments: Sequence[Segment], seen: _Seen) -> Iterator[object]:
     key = ""
     for count, segment in enumerate(segments, start=1):
         if isinstance(segment, int):
             return
         key = f"{key}.{segment}" if count > 1 else segment
         if key in value:
-            yield from _candidates(value[key], segments[count:])
+            yield from _candidates(value[key], segments[count:], seen)
     below = _below(value, f"{key}.")
     if below:
         yield below
