@@ -1,0 +1,1 @@
+"""What incidents tell: their timeline and their times."""
