@@ -1,19 +1,11 @@
 """What every test stands on: a data folder of its own, no network but loopback, a journal that resets."""
 
-import os
 import socket
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-_DATA = tempfile.mkdtemp(prefix="runbookpilot-tests-")
-os.environ["RUNBOOKPILOT_DATA"] = _DATA
-os.environ.setdefault("RUNBOOKPILOT_TASKS", "inline")
-os.environ["RUNBOOKPILOT_LOG_LEVEL"] = "ERROR"
-os.environ["ENV_FILE"] = "/nonexistent"
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 _LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")

@@ -4,7 +4,7 @@ import datetime as dt
 import uuid
 from typing import Any, ClassVar
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import MultipleObjectsReturned, ValidationError
 from django.db.models import QuerySet
 from django.http import Http404
 from rest_framework.permissions import IsAuthenticated
@@ -73,7 +73,16 @@ class GovernedViewSet(GenericViewSet[Any]):
         rows: Any = super().get_queryset()
         if getattr(self, "swagger_fake_view", False):
             return rows.none()  # type: ignore[no-any-return]
-        return rows.visible_to(self.user, self.read_permission)  # type: ignore[no-any-return]
+        rows = rows.visible_to(self.user, self.read_permission)
+        named = self.named_tenant()
+        if not named:
+            return rows  # type: ignore[no-any-return]
+        chosen = [tenant.pk for tenant in access.tenants_of(self.user) if named in (tenant.slug, str(tenant.pk))]
+        return rows.filter(tenant_id__in=chosen)  # type: ignore[no-any-return]
+
+    def named_tenant(self) -> str:
+        """Return the tenant that the request names by header or `?tenant=`; empty where it names none."""
+        return str(self.request.headers.get(TENANT_HEADER) or self.request.query_params.get("tenant", ""))
 
     def get_object(self) -> Any:
         """Return the row of the address; 404 for another tenant's, 403 naming the rule where reading is not enough."""
@@ -81,6 +90,8 @@ class GovernedViewSet(GenericViewSet[Any]):
             row = super().get_object()
         except (ValidationError, ValueError) as error:
             raise Http404 from error
+        except MultipleObjectsReturned as error:
+            raise WhichTenant(f"Several tenants have this: name one with {TENANT_HEADER}.") from error
         self.require_in(row.tenant_id)
         return row
 
@@ -90,7 +101,7 @@ class GovernedViewSet(GenericViewSet[Any]):
 
     def tenant_for_write(self) -> Tenant:
         """Return the tenant that is written to: the one named by header or `?tenant=`, or the only one."""
-        named = self.request.headers.get(TENANT_HEADER) or self.request.query_params.get("tenant", "")
+        named = self.named_tenant()
         tenants = access.tenants_of(self.user)
         if named:
             tenants = [tenant for tenant in tenants if named in (tenant.slug, str(tenant.pk))]

@@ -205,7 +205,7 @@ def _failed(execution: Execution, run: StepRun, step: Step, row: CallRow, outcom
                 execution, run, StepStatus.NOT_STARTED, now, kind=Kind.STEP_WAITING, error=error.code, attempt=run.attempt
             )
             return
-        waiting.place(execution, run, after_error(step), now, error=error.code)
+        waiting.place(execution, run, _after_failure(run, step), now, error=error.code)
         _report(run, row, ApprovalOutcome.FAILED, now)
 
 
@@ -226,9 +226,26 @@ def _stopped(execution: Execution, run: StepRun, row: CallRow, outcome: calls.Ou
         leases.hold(lease, now=now)
         calls.conclude(row, outcome, now=now)
         run.waiting_for = "the emergency stop to be lifted"
+        if _was_queued(run):
+            # It stays approved, and the execution, which may have ended, stays as it is.
+            run.mode = StepMode.SIMULATED
+            waiting.place(execution, run, StepStatus.SIMULATED, now, kind=Kind.STEP_WAITING, why="an emergency stop stands")
+            return
         waiting.place(execution, run, StepStatus.BLOCKED, now, kind=Kind.STEP_WAITING, why="an emergency stop stands")
         if run.approval_id:
             requests.withdraw(request_id=run.approval_id, reason="an emergency stop stands", actor=journaling.ENGINE, now=now)
+
+
+def _was_queued(run: StepRun) -> bool:
+    return Request.objects.filter(pk=run.approval_id, simulated=True).exists() if run.approval_id else False
+
+
+def _after_failure(run: StepRun, step: Step) -> StepStatus:
+    """Return where a step goes whose call failed: a queued one back to its simulation, on which the execution went on."""
+    if not _was_queued(run):
+        return after_error(step)
+    run.mode = StepMode.SIMULATED
+    return StepStatus.SIMULATED
 
 
 def _send_undo(execution: Execution, run: StepRun, done: StepRun, row: CallRow, lease: Lease) -> None:

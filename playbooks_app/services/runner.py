@@ -105,7 +105,8 @@ def _step(execution: Execution, runs: list[StepRun], lease: Lease) -> model.Rest
 def _rest(execution: Execution, command: model.Rest, state: model.State, lease: Lease, now: dt.datetime) -> model.Rest:
     if execution.status not in FINAL_EXECUTION and execution.status != command.status:
         set_status(execution, command.status, lease, now)
-    if state.stopped and execution.status not in FINAL_EXECUTION:
+    approved = any(run.approval == "approved" for run in state.steps.values())
+    if state.stopped and (approved or execution.status not in FINAL_EXECUTION):
         return model.Rest(command.status, now + STOPPED_PAUSE)
     return command
 

@@ -1,5 +1,13 @@
-"""Addresses under /api/v1/."""
+"""Addresses under /api/v1/: one line an app."""
 
-from django.urls import URLPattern, URLResolver
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from approvals.api.urls import routes as approvals
+from compliance.api.urls import routes as compliance
+from playbooks_app.api.urls import routes as playbooks
+
+router = SimpleRouter(trailing_slash=False)
+for prefix, viewset, basename in [*playbooks, *approvals, *compliance]:
+    router.register(prefix, viewset, basename=basename)
+
+urlpatterns = router.urls

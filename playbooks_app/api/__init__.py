@@ -1,0 +1,1 @@
+"""Alerts, playbooks and executions over REST."""

@@ -1,0 +1,131 @@
+"""Alerts: taken in one by one or in batches, and read with what was decided about them."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Prefetch, Q
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.views import GovernedViewSet
+from accounts.choices import Permission
+from core.api import problems
+from core.errors import TooLarge
+from incidents.models import Alert
+from incidents.services import alerts
+from playbooks_app.api import serializers, shapes
+from playbooks_app.models import Execution, TriggerDecision
+
+SOURCE_HEADER = "X-RunbookPilot-Trigger-Source"
+
+
+class RawParser(BaseParser):
+    """Hands the body on as bytes: alerts are hashed as they came."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> bytes:
+        body: bytes = stream.read(settings.BATCH_MAX_BYTES + 1)
+        if len(body) > settings.BATCH_MAX_BYTES:
+            raise TooLarge(f"The body is larger than {settings.BATCH_MAX_BYTES} bytes: send it in parts.")
+        return body
+
+
+class AlertFilter(filters.FilterSet):
+    host = filters.CharFilter()
+    user = filters.CharFilter()
+    rule = filters.CharFilter(field_name="rule_name", lookup_expr="icontains")
+    q = filters.CharFilter(method="by_text")
+
+    class Meta:
+        model = Alert
+        fields: tuple[str, ...] = ()
+
+    def by_text(self, rows: Any, _name: str, value: str) -> Any:
+        return rows.filter(Q(rule_name__icontains=value) | Q(host__icontains=value) | Q(user__icontains=value))
+
+
+class AlertViewSet(GovernedViewSet):
+    """Alerts of the tenants that you may read."""
+
+    queryset = Alert.objects.defer("original", "document")
+    serializer_class = serializers.AlertSerializer
+    filterset_class = AlertFilter
+    permissions = {"list": Permission.VIEW_RECORDS, "retrieve": Permission.VIEW_RECORDS, "create": Permission.INGEST_ALERTS}
+
+    def get_parsers(self) -> list[Any]:
+        return [RawParser()] if self.request is not None and self.request.method == "POST" else super().get_parsers()
+
+    @extend_schema(responses=serializers.AlertSerializer(many=True))
+    def list(self, request: Request) -> Response:
+        """Newest first."""
+        page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()).prefetch_related(*_related()))
+        return self.get_paginated_response([_shape(row, duplicate=False) for row in page])
+
+    @extend_schema(responses=serializers.AlertSerializer)
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """One alert, with what was decided about it."""
+        row = self.get_object()
+        return Response(_shape(_fresh([row.pk])[row.pk], duplicate=False))
+
+    @extend_schema(
+        request={"application/json": {"oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]}},
+        responses={
+            202: serializers.AlertSerializer,
+            207: {"type": "object", "properties": {"results": {"type": "array", "items": {}}}},
+        },
+    )
+    def create(self, request: Request) -> Response:
+        """Take in one ECS document, an array of them, or NDJSON. One that is refused never loses the others."""
+        tenant = self.tenant_for_write()
+        body = request.data if isinstance(request.data, bytes) else b""
+        batch = alerts.ingest(
+            tenant=tenant,
+            environment=self.environment_for_write(tenant),
+            body=body,
+            content_type=request.content_type or "",
+            headers=dict(request.headers),
+            source=None,
+            trigger_source=request.headers.get(SOURCE_HEADER, ""),
+            actor=self.actor,
+            now=self.now(),
+        )
+        return _answer(batch)
+
+
+def _answer(batch: Any) -> Response:
+    accepted = [item for item in batch.results if isinstance(item, alerts.Accepted)]
+    fresh = _fresh([item.alert.pk for item in accepted])
+    results = [
+        _shape(fresh[item.alert.pk], duplicate=item.duplicate)
+        if isinstance(item, alerts.Accepted)
+        else {"error": _problem(item.error)}
+        for item in batch.results
+    ]
+    if batch.single:
+        if not accepted:
+            raise batch.results[0].error
+        return Response(results[0], status=202)
+    return Response({"results": results}, status=202 if len(accepted) == len(results) else 207)
+
+
+def _problem(error: Any) -> dict[str, Any]:
+    return problems.document(error.http_status, error.code, error.detail, hint=error.hint, fields=error.fields)
+
+
+def _related() -> "tuple[Prefetch[Any], Prefetch[Any]]":
+    return (
+        Prefetch("decisions", TriggerDecision.objects.select_related("playbook").order_by("id")),
+        Prefetch("executions", Execution.objects.select_related("version__playbook").order_by("id")),
+    )
+
+
+def _fresh(ids: list[Any]) -> dict[Any, Alert]:
+    return Alert.objects.defer("original", "document").prefetch_related(*_related()).in_bulk(ids)
+
+
+def _shape(row: Alert, *, duplicate: bool) -> dict[str, Any]:
+    return shapes.alert(row, list(row.decisions.all()), list(row.executions.all()), duplicate=duplicate)

@@ -1,0 +1,117 @@
+"""Rows as programs get them."""
+
+from typing import Any
+
+from audit.selectors.entries import EntryView
+from core import clock
+from incidents.models import Alert
+from playbooks_app.models import Execution, Playbook, PlaybookVersion, StepRun, TriggerDecision
+
+
+def execution(row: Execution, *, steps: bool) -> dict[str, Any]:
+    """Return an execution, with its steps where asked."""
+    found: dict[str, Any] = {
+        "id": str(row.pk),
+        "playbook": {"id": row.version.playbook.slug, "version": row.version.number},
+        "status": row.status,
+        "level": row.level,
+        "level_cap": row.level_cap,
+        "title": row.title,
+        "drill": row.drill,
+        "alert": str(row.alert_id) if row.alert_id else None,
+        "incident": str(row.incident_id) if row.incident_id else None,
+        "started_by": row.started_by,
+        "started_at": clock.iso(row.started_at),
+        "completed_at": clock.iso(row.completed_at) if row.completed_at else None,
+        "result": row.result,
+    }
+    if steps:
+        found["steps"] = [step(run) for run in row.steps.all()]
+    return found
+
+
+def step(run: StepRun) -> dict[str, Any]:
+    """Return a step; its parameters are the redacted copy."""
+    return {
+        "id": run.step_id,
+        "name": run.name,
+        "kind": run.kind,
+        "action": run.action,
+        "effect": run.effect,
+        "status": run.status,
+        "mode": run.mode,
+        "attempt": run.attempt,
+        "assignee": run.assignee.username if run.assignee else None,
+        "started_at": clock.iso(run.started_at) if run.started_at else None,
+        "completed_at": clock.iso(run.completed_at) if run.completed_at else None,
+        "params": run.params_shown,
+        "output": run.output,
+        "error": run.error,
+        "decision": run.decision,
+        "waiting_for": run.waiting_for,
+        "approval": str(run.approval_id) if run.approval_id else None,
+    }
+
+
+def event(entry: EntryView) -> dict[str, Any]:
+    """Return an entry of an execution's stream as an event of its timeline."""
+    return {
+        "seq": entry.seq,
+        "event_type": entry.kind,
+        "node_id": entry.data.get("step"),
+        "actor": entry.actor_name,
+        "timestamp": clock.iso(entry.at),
+        "simulated": entry.simulated,
+        "data": entry.data,
+    }
+
+
+def playbook(row: Playbook) -> dict[str, Any]:
+    """Return a playbook with its active version."""
+    return {
+        "id": row.slug,
+        "name": row.name,
+        "description": row.description,
+        "enabled": row.enabled,
+        "active_version": version(row.active_version) if row.active_version else None,
+    }
+
+
+def version(row: PlaybookVersion) -> dict[str, Any]:
+    """Return a version without its text."""
+    return {
+        "id": str(row.pk),
+        "version": row.number,
+        "status": row.status,
+        "level": row.level,
+        "attack": row.techniques,
+        "d3fend": row.d3fend,
+        "tags": row.tags,
+        "author": row.author,
+        "sha256": row.digest,
+        "origin": row.origin,
+    }
+
+
+def alert(row: Alert, decisions: list[TriggerDecision], executions: list[Execution], *, duplicate: bool) -> dict[str, Any]:
+    """Return an alert with what was decided about it and what that started."""
+    return {
+        "id": str(row.pk),
+        "duplicate": duplicate,
+        "rule": row.rule_name,
+        "host": row.host,
+        "user": row.user,
+        "severity": row.severity,
+        "confidence": row.confidence,
+        "techniques": row.techniques,
+        "received_at": clock.iso(row.received_at),
+        "duplicates": row.duplicates,
+        "sha256": row.sha256,
+        "executions": [
+            {"id": str(item.pk), "playbook": item.version.playbook.slug, "status": item.status} for item in executions
+        ],
+        "decisions": [
+            {"playbook": item.playbook.slug if item.playbook else None, "matched": item.matched, "why": item.why}
+            for item in decisions
+        ],
+    }
