@@ -1,0 +1,91 @@
+"""A tenant with a mock adapter, and executions in it."""
+
+import dataclasses
+import datetime as dt
+from typing import Any
+
+from accounts.choices import Role
+from accounts.models import Environment, Tenant, User
+from adapters import instances
+from adapters.models import AdapterInstance, MockCall, MockScript
+from approvals.choices import Verdict
+from approvals.models import Request
+from approvals.services import decisions
+from core import clock
+from playbooks_app.models import Execution, Playbook, PlaybookVersion, StepRun
+from playbooks_app.services import executions, runner
+from playbooks_app.spec import loader
+from tests import factories
+
+READ = {"id": "look", "action": "edr.get_isolation_status", "with": {"host": "h1"}}
+BACK = {"action": "edr.unisolate_host", "with": {"host": "h1"}}
+WRITE = {"id": "isolate", "action": "edr.isolate_host", "with": {"host": "h1"}, "rollback": BACK}
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    tenant: Tenant
+    environment: Environment
+    analyst: User
+    edr: AdapterInstance
+
+    def begin(self, *steps: dict[str, Any], level: str = "L1", drill: bool = False, **more: Any) -> Execution:
+        """Start a playbook of these steps; nobody drives it yet."""
+        document = {
+            "apiVersion": "runbookpilot/v1",
+            "metadata": {"id": "p", "name": "P", "version": "1.0.0"},
+            "level": level,
+            "steps": list(steps),
+            **more,
+        }
+        playbook = Playbook.objects.create(tenant=self.tenant, slug="p", name="P")
+        version = PlaybookVersion.objects.create(
+            tenant=self.tenant, playbook=playbook, number="1.0.0", source="", document=document,
+            digest=loader.digest_of(document), level=level, status="active",
+        )  # fmt: skip
+        return executions.start(
+            tenant=self.tenant, environment=self.environment, version=version, drill=drill,
+            actor=factories.SETUP, now=clock.now(),
+        )  # fmt: skip
+
+    def decide(self, verdict: Verdict = Verdict.APPROVE) -> Request:
+        """Decide the one pending request."""
+        request = Request.objects.get(status="pending")
+        return decisions.decide(
+            request_id=request.pk,
+            verdict=verdict,
+            digest=request.digest,
+            reason="seen",
+            actor=self.analyst.actor(),
+            now=clock.now(),
+        )
+
+    def script(self, action: str, error: str, remaining: int | None = None) -> None:
+        MockScript.objects.create(instance=self.edr, action=action, error=error, remaining=remaining)
+
+
+def world() -> World:
+    tenant = factories.tenant(max_level="L2", l2_enabled=True)
+    environment = factories.environment(tenant)
+    edr = instances.create(environment=environment, adapter="mock-edr", name="edr", actor=factories.SETUP, now=factories.NOW)
+    return World(tenant, environment, factories.user(Role.ANALYST, tenant), edr)
+
+
+def driven(execution: Execution) -> Execution:
+    runner.advance(execution.pk)
+    execution.refresh_from_db()
+    return execution
+
+
+def step(execution: Execution, step_id: str) -> StepRun:
+    return execution.steps.get(step_id=step_id)
+
+
+def writes() -> list[str]:
+    """What the vendor was really told to do, in order."""
+    return list(MockCall.objects.order_by("id").values_list("action", flat=True))
+
+
+def later(execution: Execution) -> None:
+    """Let the lease of a worker that died run out."""
+    Execution.objects.filter(pk=execution.pk).update(lease_until=clock.now() - dt.timedelta(seconds=1))
