@@ -3,6 +3,7 @@ import hashlib
 
 import pytest
 
+from core import canonical
 from playbooks_app.spec import limits, loader
 from playbooks_app.spec.schema import ErrorMode, Level, OnTimeout, Role, StepKind
 from tests.playbooks_app.spec import samples
@@ -43,6 +44,11 @@ def test_the_digest_changes_with_the_meaning() -> None:
 
 def test_the_digest_is_the_sha256_of_the_canonical_form() -> None:
     assert loader.digest_of({"b": 1.0, "a": "é"}) == hashlib.sha256('{"a":"é","b":1}'.encode()).hexdigest()
+
+
+def test_the_digest_is_the_one_that_the_journal_would_give() -> None:
+    loaded = samples.load(samples.FULL)
+    assert loaded.digest == canonical.digest(loaded.document)
 
 
 @pytest.mark.parametrize("source", ["", "- a", "text", "5", "null"])
