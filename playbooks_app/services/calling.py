@@ -47,7 +47,7 @@ def call(execution: Execution, runs: Runs, command: model.Call, lease: Lease) ->
 def call_approved(execution: Execution, runs: Runs, command: model.CallApproved, lease: Lease) -> None:
     """Make the call that people approved, if what would be sent is still that; otherwise ask anew."""
     run, step = runs[command.step], step_of(execution, command.step)
-    request = Request.objects.get(pk=run.approval_id)
+    request = Request.objects.get(pk=str(run.approval_id))
     try:
         instance = instance_of(execution, step)
         fresh = documents.call_of(execution, run, step, instance)

@@ -3,7 +3,7 @@
 import dataclasses
 import datetime as dt
 import os
-import socket
+import platform
 import uuid
 
 from django.db.models import F, Q
@@ -30,7 +30,7 @@ class Lease:
 
 def owner() -> str:
     """Return a name for this drive that no other has."""
-    return f"{socket.gethostname()[:40]}:{os.getpid()}:{ids.new().hex[-12:]}"
+    return f"{platform.node()[:40]}:{os.getpid()}:{ids.new().hex[-12:]}"
 
 
 def acquire(execution_id: uuid.UUID, *, owner: str, now: dt.datetime) -> Lease | None:
