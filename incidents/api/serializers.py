@@ -84,7 +84,7 @@ class EventSerializer(serializers.Serializer[Any]):
     subject = serializers.SerializerMethodField()
     actor = serializers.CharField(source="actor_name")
     timestamp = serializers.DateTimeField(source="at")
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment]
 
     def get_subject(self, entry: Any) -> dict[str, str]:
         return {"kind": entry.subject_kind, "id": entry.subject_id}

@@ -182,14 +182,14 @@ def _of_the_hour_before(key: str, door: _Door) -> Alert | None:
     if not key:
         return None
     since = door.now - identity.WINDOW
-    return Alert.objects.filter(tenant=door.tenant, dedup_key=key, received_at__gt=since).first()  # type: ignore[no-any-return]
+    return Alert.objects.filter(tenant=door.tenant, dedup_key=key, received_at__gt=since).first()
 
 
 def _inserted(alert: Alert, door: _Door) -> Alert:
     """Insert the alert where its key is free, and return the one that has the key: whoever comes second sees the first."""
     Alert.objects.bulk_create([alert], ignore_conflicts=True)
     holder = Alert.objects.only("id").get(tenant=door.tenant, dedup_key=alert.dedup_key)
-    return alert if holder.pk == alert.pk else Alert.objects.get(pk=holder.pk)  # type: ignore[no-any-return]
+    return alert if holder.pk == alert.pk else Alert.objects.get(pk=holder.pk)
 
 
 def _repeated(first: Alert, again: Alert, door: _Door) -> Accepted:

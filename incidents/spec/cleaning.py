@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from typing import Any
 
 from core.errors import Invalid, TooLarge
@@ -45,7 +46,9 @@ class _Unstorable(str):
 class _Repeated(dict[str, Any]):
     """An object that named a key twice."""
 
-    __slots__ = ("keys_repeated",)
+    def __init__(self, found: dict[str, Any], keys: list[str]) -> None:
+        super().__init__(found)
+        self.keys_repeated = keys
 
 
 def parse(text: str) -> Any:
@@ -125,11 +128,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) == len(pairs):
         return found
-    repeated = _Repeated(found)
-    names = [name for name, _ in pairs]
-    seen: set[str] = set()
-    repeated.keys_repeated = [name for name in names if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
-    return repeated
+    counts = Counter(name for name, _ in pairs)
+    return _Repeated(found, [name for name, count in counts.items() if count > 1])
 
 
 def _whole(text: str) -> Any:

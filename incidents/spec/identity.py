@@ -8,7 +8,7 @@ from incidents.spec.fields import Document, first
 
 WINDOW = dt.timedelta(hours=1)
 EXTERNAL_ID = ("kibana.alert.uuid", "event.id", "elastic._id")
-_MOMENTS = (("@timestamp",), ("event", "created"), ("event", "ingested"))
+_MOMENTS = ("@timestamp", "event.created", "event.ingested")
 
 
 def external_id(document: Document) -> str:
@@ -33,8 +33,9 @@ def without_moments(document: Document) -> dict[str, Any]:
     """Return the document without the times that differ each time the same thing is reported."""
     found = dict(document)
     for path in _MOMENTS:
-        found.pop(".".join(path), None)
-        inner = found.get(path[0]) if len(path) > 1 else None
-        if isinstance(inner, dict):
-            found[path[0]] = {name: value for name, value in inner.items() if name != path[1]}
+        found.pop(path, None)
+        outer, _, name = path.partition(".")
+        inner = found.get(outer)
+        if name and isinstance(inner, dict):
+            found[outer] = {key: value for key, value in inner.items() if key != name}
     return found
