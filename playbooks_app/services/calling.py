@@ -184,7 +184,9 @@ def _failed(execution: Execution, run: StepRun, step: Step, row: CallRow, outcom
     error: Any = outcome.error
     assert row.instance is not None  # noqa: S101
     action = calls.action_of(row.instance, row.action)
-    if error.outcome_unknown and not action.repeatable:
+    again = step.retry is not None and run.attempt < step.retry.attempts and not error.permanent
+    repeats = again and action.repeatable and not run.approval_id
+    if error.outcome_unknown and action.effect.is_write and not repeats:
         settled = calls.look(row)
         if settled is None:
             _uncertain(execution, run, row, lease, outcome)
@@ -192,7 +194,6 @@ def _failed(execution: Execution, run: StepRun, step: Step, row: CallRow, outcom
         if settled:
             _succeeded(execution, run, row, calls.Outcome(output=action.predict(row.params or {})), lease, found="by looking")
             return
-    again = step.retry is not None and run.attempt < step.retry.attempts and not error.permanent
     now = clock.now()
     with transaction.atomic():
         leases.hold(lease, now=now)

@@ -104,3 +104,11 @@ def test_a_write_that_nobody_can_see_becomes_uncertain(world, monkeypatch):
     monkeypatch.setattr(calls, "look", lambda *_args, **_kwargs: None)
     assert driven(execution).status == "awaiting_input"
     assert step(execution, "isolate").status == "uncertain"
+
+
+def test_a_keyed_write_that_was_not_answered_is_uncertain_rather_than_failed(world):
+    execution = driven(world.begin({"id": "dump", "action": "edr.collect_memory_dump", "with": {"host": "h1"}}))
+    world.decide()
+    world.script("edr.collect_memory_dump", "timeout")
+    assert driven(execution).status == "awaiting_input"
+    assert step(execution, "dump").status == "uncertain"
