@@ -1,12 +1,59 @@
-"""The admin site that all pages hang on."""
+"""The admin site that all pages hang on: the console's own pages before Django's."""
+
+from collections.abc import Callable
+from typing import Any
 
 from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils.module_loading import import_string
 from unfold.sites import UnfoldAdminSite
+
+#: Address -> (view, name). The views are named by their paths, because this module loads before the apps do.
+PAGES: tuple[tuple[str, str, str], ...] = (
+    ("now/approvals", "approvals.queue", "approvals"),
+    ("now/approvals/decide", "approvals.decide_many", "approvals-decide"),
+    ("now/approvals/<uuid:request_id>", "approvals.item", "approval"),
+    ("now/approvals/<uuid:request_id>/decide", "approvals.decide", "approval-decide"),
+    ("now/approvals/<uuid:request_id>/claim", "approvals.claim", "approval-claim"),
+    ("now/executions", "executions.listing", "executions"),
+    ("now/executions/start", "executions.start", "execution-start"),
+    ("now/executions/<uuid:execution_id>", "executions.item", "execution"),
+    ("now/executions/<uuid:execution_id>/act", "executions.act", "execution-act"),
+    ("now/incidents", "incidents.listing", "incidents"),
+    ("now/incidents/<uuid:incident_id>", "incidents.item", "incident"),
+    ("now/incidents/<uuid:incident_id>/act", "incidents.act", "incident-act"),
+    ("alerts", "alerts.listing", "alerts"),
+    ("alerts/<uuid:alert_id>", "alerts.item", "alert"),
+    ("playbooks", "playbooks.listing", "playbooks"),
+    ("playbooks/<uuid:playbook_id>", "playbooks.item", "playbook"),
+    ("playbooks/versions/<uuid:version_id>/act", "playbooks.act", "version-act"),
+    ("compliance/coverage", "compliance.coverage", "coverage"),
+    ("compliance/bundles", "compliance.bundles", "bundles"),
+    ("compliance/bundles/<uuid:bundle_id>", "compliance.bundle", "bundle"),
+    ("compliance/bundles/<uuid:bundle_id>/pack", "compliance.pack", "bundle-pack"),
+    ("compliance/bundles/<uuid:bundle_id>/verify", "compliance.verify", "bundle-verify"),
+    ("system/audit", "audit.listing", "audit"),
+    ("system/audit/verify", "audit.verify_all", "audit-verify"),
+)
 
 
 class AdminSite(UnfoldAdminSite):
     """The console."""
 
+    def get_urls(self) -> list[URLPattern]:
+        pages = [path(address, self.admin_view(_view(name)), name=short) for address, name, short in PAGES]
+        found: list[URLPattern] = super().get_urls()
+        return pages + found
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return _view("home.home")(request)
+
 
 class AdminConfig(DjangoAdminConfig):
     default_site = "runbookpilot.admin_site.AdminSite"
+
+
+def _view(name: str) -> Callable[..., HttpResponse]:
+    found: Callable[..., HttpResponse] = import_string(f"runbookpilot.console.{name}")
+    return found

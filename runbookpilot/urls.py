@@ -3,8 +3,10 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from compliance.api.keys import keys
+from compliance.api import keys
 from runbookpilot import health
 
 urlpatterns = [
@@ -15,4 +17,7 @@ urlpatterns = [
     path(".well-known/runbookpilot/keys.json", keys),
     path("admin/", admin.site.urls),
     path("api/v1/", include("runbookpilot.api.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path(".well-known/runbookpilot/keys.json", keys.keys),
 ]

@@ -1,6 +1,5 @@
 """Where an address is."""
 
-
 from adapters.choices import Effect
 from adapters.contract import Action, Parameters, Result
 

@@ -1,6 +1,5 @@
 """What threat intelligence does."""
 
-
 from adapters.choices import Effect
 from adapters.contract import Action, Parameters, Result
 

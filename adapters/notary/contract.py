@@ -1,6 +1,5 @@
 """What a notary does."""
 
-
 from adapters.choices import Effect
 from adapters.contract import Action, Parameters, Result
 

@@ -1,6 +1,5 @@
 """Who a user is."""
 
-
 from adapters.choices import Effect
 from adapters.contract import Action, Parameters, Result
 

@@ -3,8 +3,6 @@
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("runbookpilot.cli.serve", "Serve everything embedded: web, worker and ticker as one process tree."),
     "demo": ("runbookpilot.cli.demo", "Load the demo (tenant, people, adapters, playbooks, alerts) and serve it."),
-    "init": ("runbookpilot.cli.setup", "Set up for real use: a tenant, its administrator, the playbook library."),
-    "run": ("runbookpilot.cli.runs", "Take in alerts from a file or standard input and drive what they start."),
     "validate": ("runbookpilot.cli.validate", "Check playbook files; every problem with its line."),
     "list": ("runbookpilot.cli.library", "List the playbooks."),
     "show": ("runbookpilot.cli.library", "Show one playbook."),
@@ -16,7 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("runbookpilot.cli.runs", "Undo what an execution changed."),
     "adapters": ("runbookpilot.cli.adapters", "List adapters and instances; check a connection."),
     "audit": ("runbookpilot.cli.audit", "Verify or export the audit trail."),
-    "evidence": ("runbookpilot.cli.evidence", "Make, export and verify evidence packs."),
+    "evidence": ("runbookpilot.cli.evidence", "List, export and verify evidence bundles."),
     "keys": ("runbookpilot.cli.keys", "Export the public signing keys, or rotate."),
     "token": ("runbookpilot.cli.people", "Create, list and revoke API tokens."),
     "user": ("runbookpilot.cli.people", "Create users and grant roles."),

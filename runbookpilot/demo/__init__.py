@@ -1,0 +1,1 @@
+"""What `runbookpilot demo` loads: a tenant, people of every role, mock adapters, the library, a catalogue, alerts."""
