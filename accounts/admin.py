@@ -1,6 +1,7 @@
 """People and tenants as configuration."""
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
@@ -8,11 +9,17 @@ from accounts.choices import Permission
 from accounts.models import Tenant, User
 
 
+def _person(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
 class Administered(ModelAdmin):
     """Read-only to those who administer a tenant; changes go through the services, by command or API."""
 
     def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return Tenant.objects.permitting(request.user, Permission.MANAGE_MEMBERS).exists()
+        return Tenant.objects.permitting(_person(request), Permission.MANAGE_MEMBERS).exists()
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
@@ -33,7 +40,7 @@ class TenantAdmin(Administered):
     ordering = ("slug",)
 
     def get_queryset(self, request: HttpRequest):  # type: ignore[no-untyped-def]
-        return Tenant.objects.permitting(request.user, Permission.MANAGE_MEMBERS)
+        return Tenant.objects.permitting(_person(request), Permission.MANAGE_MEMBERS)
 
 
 @admin.register(User)
@@ -43,5 +50,5 @@ class UserAdmin(Administered):
     ordering = ("username",)
 
     def get_queryset(self, request: HttpRequest):  # type: ignore[no-untyped-def]
-        mine = Tenant.objects.permitting(request.user, Permission.MANAGE_MEMBERS).values("pk")
+        mine = Tenant.objects.permitting(_person(request), Permission.MANAGE_MEMBERS).values("pk")
         return User.objects.filter(memberships__tenant__in=mine).distinct()

@@ -37,7 +37,7 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def plain(value: object) -> object:
+def plain(value: object) -> object:  # noqa: C901
     """Return `value` built from dict, list, str, int, float, bool and None alone."""
     if value is None or isinstance(value, bool):
         return value

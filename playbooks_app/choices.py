@@ -65,7 +65,10 @@ class StepMode(Choices):
 
 FINAL_EXECUTION = frozenset(
     {
-        ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionStatus.CANCELLED,
-        ExecutionStatus.ABANDONED, ExecutionStatus.ROLLED_BACK,
+        ExecutionStatus.COMPLETED,
+        ExecutionStatus.FAILED,
+        ExecutionStatus.CANCELLED,
+        ExecutionStatus.ABANDONED,
+        ExecutionStatus.ROLLED_BACK,
     }
 )

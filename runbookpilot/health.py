@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from audit.models import triggers
+from audit.selectors import guard
 from runbookpilot import gauges
 
 MIGRATED = "health:migrated"
@@ -56,5 +56,5 @@ def _migrations() -> str:
 
 
 def _journal() -> str:
-    missing = triggers.missing(connection)
-    return f"The journal is not guarded: {', '.join(item.name for item in missing)}" if missing else "ok"
+    missing = guard.missing()
+    return f"The journal is not guarded: {', '.join(missing)}" if missing else "ok"

@@ -77,7 +77,7 @@ def run(*, host: str, port: int) -> int:
 def _keep_alive(child: Child) -> None:
     if child.process is None:
         if time.monotonic() >= child.start_at:
-            child.process = subprocess.Popen(child.command, start_new_session=True, preexec_fn=_die_with(os.getpid()))
+            child.process = subprocess.Popen(child.command, start_new_session=True, preexec_fn=_die_with(os.getpid()))  # noqa: PLW1509
         return
     code = child.process.poll()
     if code is None:

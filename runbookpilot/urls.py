@@ -6,7 +6,6 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from compliance.api.keys import keys
-from compliance.api import keys
 from runbookpilot import health
 
 urlpatterns = [
@@ -19,5 +18,4 @@ urlpatterns = [
     path("api/v1/", include("runbookpilot.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
-    path(".well-known/runbookpilot/keys.json", keys.keys),
 ]

@@ -25,7 +25,7 @@ def once(view: APIView, dispatch: Callable[..., Any], request: HttpRequest, key:
     if not key or len(key) > LONGEST or not key.isprintable():
         return _refuse(400, "invalid_idempotency_key", f"An {HEADER} has 1 to {LONGEST} printable characters.")
     fingerprint = hashlib.sha256(
-        b"\n".join([request.method.encode(), request.get_full_path().encode(), request.body])
+        b"\n".join([str(request.method).encode(), request.get_full_path().encode(), request.body])
     ).hexdigest()
     try:
         with transaction.atomic():
@@ -37,8 +37,12 @@ def once(view: APIView, dispatch: Callable[..., Any], request: HttpRequest, key:
     return response
 
 
+def _authenticators() -> Any:
+    return api_settings.DEFAULT_AUTHENTICATION_CLASSES
+
+
 def _owner(view: APIView, request: HttpRequest) -> Any:
-    for authenticator in api_settings.DEFAULT_AUTHENTICATION_CLASSES:
+    for authenticator in _authenticators():
         try:
             found = authenticator().authenticate(view.initialize_request(request))
         except Exception:  # noqa: BLE001

@@ -18,7 +18,7 @@ from accounts.models import Environment, Tenant, User
 from accounts.selectors import access
 from core import clock
 from core.actors import Actor
-from core.errors import Invalid, NotFound
+from core.errors import Invalid, NotFound, Unauthenticated
 
 TENANT_HEADER = "X-RunbookPilot-Tenant"
 ENVIRONMENT_HEADER = "X-RunbookPilot-Environment"
@@ -59,7 +59,9 @@ class GovernedViewSet(GenericViewSet[Any]):
 
     @property
     def user(self) -> User:
-        user: User = self.request.user
+        user = self.request.user
+        if not isinstance(user, User):
+            raise Unauthenticated
         return user
 
     @property
@@ -72,13 +74,13 @@ class GovernedViewSet(GenericViewSet[Any]):
     def get_queryset(self) -> QuerySet[Any]:
         rows: Any = super().get_queryset()
         if getattr(self, "swagger_fake_view", False):
-            return rows.none()  # type: ignore[no-any-return]
+            return rows.none()
         rows = rows.visible_to(self.user, self.read_permission)
         named = self.named_tenant()
         if not named:
-            return rows  # type: ignore[no-any-return]
+            return rows
         chosen = [tenant.pk for tenant in access.tenants_of(self.user) if named in (tenant.slug, str(tenant.pk))]
-        return rows.filter(tenant_id__in=chosen)  # type: ignore[no-any-return]
+        return rows.filter(tenant_id__in=chosen)
 
     def named_tenant(self) -> str:
         """Return the tenant that the request names by header or `?tenant=`; empty where it names none."""

@@ -31,7 +31,7 @@ class Tenant(models.Model):
     objects = TenantQuerySet.as_manager()
 
     class Meta:
-        permissions = Permission.choices
+        permissions = Permission.choices  # type: ignore[assignment]
 
     def __str__(self) -> str:
         return self.name

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from pydantic import HttpUrl, SecretStr
 
@@ -22,7 +22,7 @@ class Webhook(Adapter):
 
     name = "webhook"
     vendor = "Any"
-    actions: tuple[Action, ...] = tuple(action for action in ACTIONS if action.name == "notify.send_webhook")
+    actions: ClassVar[tuple[Action, ...]] = tuple(action for action in ACTIONS if action.name == "notify.send_webhook")
 
     class Config(Parameters):
         """Where to, and what signs it. `allow_private` accepts an address of the private network."""

@@ -8,8 +8,6 @@ from approvals.choices import Status, Verdict
 from approvals.models import Request
 from approvals.selectors import queue
 
-DIGEST = {"max_length": 64, "min_length": 64, "help_text": "The digest that was shown."}
-
 
 class ImpactSerializer(serializers.Serializer[Any]):
     summary = serializers.CharField()
@@ -55,22 +53,22 @@ class RequestSerializer(serializers.Serializer[Request]):
     decisions = DecisionSerializer(many=True)
 
     def to_representation(self, instance: Request) -> dict[str, Any]:
-        return super().to_representation(queue.shape(instance))  # type: ignore[arg-type, no-any-return]
+        return super().to_representation(queue.shape(instance))  # type: ignore[arg-type]
 
 
 class ApproveSerializer(serializers.Serializer[Any]):
-    digest = serializers.CharField(**DIGEST)
+    digest = serializers.CharField(max_length=64, min_length=64, help_text="The digest that was shown.")
     reason = serializers.CharField(required=False, allow_blank=True, max_length=2000, default="")
 
 
 class BulkItemSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
-    digest = serializers.CharField(**DIGEST)
+    digest = serializers.CharField(max_length=64, min_length=64, help_text="The digest that was shown.")
 
 
 class BulkSerializer(serializers.Serializer[Any]):
     verdict = serializers.ChoiceField(choices=Verdict.choices)
-    items = BulkItemSerializer(many=True, min_length=1, max_length=100)  # type: ignore[assignment]
+    items = serializers.ListField(child=BulkItemSerializer(), min_length=1, max_length=100)
     reason = serializers.CharField(required=False, allow_blank=True, max_length=2000, default="")
 
 

@@ -91,7 +91,12 @@ class ApprovalViewSet(ListModelMixin, RetrieveModelMixin, GovernedViewSet):
             if not self._readable().filter(pk=item["id"]).exists():
                 raise requests.NoSuchRequest
             row = decisions.decide(
-                request_id=item["id"], verdict=Verdict(verdict), digest=item["digest"], reason=reason, actor=self.actor, now=self.now()
+                request_id=item["id"],
+                verdict=Verdict(verdict),
+                digest=item["digest"],
+                reason=reason,
+                actor=self.actor,
+                now=self.now(),
             )
         except DomainError as error:
             body = problems.document(error.http_status, error.code, error.detail, hint=error.hint, fields=error.fields)

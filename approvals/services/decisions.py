@@ -55,7 +55,7 @@ def decide(*, request_id: uuid.UUID, verdict: Verdict, digest: str, reason: str,
 
 
 def _decider(request: Request, actor: Actor) -> User:
-    user = User.objects.filter(pk=actor.user_id, is_active=True).first() if actor.is_person else None
+    user = User.objects.filter(pk=actor.user_id, is_active=True).first() if actor.is_person and actor.user_id else None
     if user is None:
         raise MayNotDecide("Only people decide.")
     user.token_scopes = actor.token_scopes

@@ -179,7 +179,9 @@ def report(*, request_id: uuid.UUID, outcome: Outcome, receipt: Mapping[str, Any
 
 def locked(request_id: uuid.UUID) -> Request:
     """Return the request, locked until the transaction ends; raises NoSuchRequest."""
-    request: Request | None = Request.objects.select_for_update(of=("self",)).select_related("environment").filter(pk=request_id).first()
+    request: Request | None = (
+        Request.objects.select_for_update(of=("self",)).select_related("environment").filter(pk=request_id).first()
+    )
     if request is None:
         raise NoSuchRequest
     return request

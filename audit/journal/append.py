@@ -138,4 +138,4 @@ def handlers(kind: str) -> Sequence[str]:
 
 @functools.cache
 def _wiring() -> Mapping[str, Sequence[str]]:
-    return import_string(settings.WIRING)  # type: ignore[no-any-return]
+    return import_string(settings.WIRING)

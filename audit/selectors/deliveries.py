@@ -17,4 +17,4 @@ def counts() -> dict[str, int]:
 def dead_letters(limit: int = 200) -> Sequence[dict[str, Any]]:
     """Return the deliveries that gave up, newest first."""
     rows = Delivery.objects.filter(dead_at__isnull=False).order_by("-dead_at")[:limit]
-    return list(rows.values("id", "handler", "attempts", "error", "dead_at", "entry__kind", "entry__stream"))
+    return [dict(row) for row in rows.values("id", "handler", "attempts", "error", "dead_at", "entry__kind", "entry__stream")]

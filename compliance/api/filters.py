@@ -9,7 +9,7 @@ from compliance.choices import BundleStatus
 from compliance.models import Control, EvidenceBundle, Framework
 
 
-class GovernedFilter(django_filters.FilterSet):  # type: ignore[misc]
+class GovernedFilter(django_filters.FilterSet):
     """Rows of one tenant, by its slug or id."""
 
     tenant = django_filters.CharFilter(method="of_tenant")

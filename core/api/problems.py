@@ -57,8 +57,9 @@ def _from_framework(error: exceptions.APIException) -> Response:
     if isinstance(error, exceptions.ValidationError):
         return problem(400, "invalid", "Some fields are not valid.", fields=error.detail)
     response = problem(error.status_code, code, str(error.detail))
-    if isinstance(error, exceptions.Throttled) and error.wait:
-        response["Retry-After"] = str(int(error.wait) + 1)
+    wait = getattr(error, "wait", None)
+    if wait:
+        response["Retry-After"] = str(int(wait) + 1)
     header = getattr(error, "auth_header", None)
     if header and error.status_code == status.HTTP_401_UNAUTHORIZED:
         response["WWW-Authenticate"] = header

@@ -24,7 +24,7 @@ class NoSuchPerson(NotFound):
     """There is no such user in this tenant."""
 
 
-class IncidentFilter(django_filters.FilterSet):  # type: ignore[misc]
+class IncidentFilter(django_filters.FilterSet):
     class Meta:
         model = Incident
         fields = ["status", "severity", "number", "category"]

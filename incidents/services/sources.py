@@ -120,7 +120,7 @@ def verify_signature(*, headers: Mapping[str, str], body: bytes, now: dt.datetim
     if abs(now - _moment(timestamp)) > TOLERANCE:
         raise OutOfTime
     _remember(expected, now)
-    return source  # type: ignore[no-any-return]
+    return source
 
 
 def _remember(signature: str, now: dt.datetime) -> None:

@@ -27,7 +27,7 @@ class RawParser(BaseParser):
 
     media_type = "*/*"
 
-    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> bytes:
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         body: bytes = stream.read(settings.BATCH_MAX_BYTES + 1)
         if len(body) > settings.BATCH_MAX_BYTES:
             raise TooLarge(f"The body is larger than {settings.BATCH_MAX_BYTES} bytes: send it in parts.")

@@ -114,7 +114,7 @@ class PlaybookSerializer(serializers.Serializer[Any]):
     active_version = VersionSerializer(allow_null=True)
 
 
-class SourceSerializer(serializers.Serializer[Any]):  # type: ignore[override]
+class SourceSerializer(serializers.Serializer[Any]):
     """A playbook's text."""
 
     text = serializers.CharField(max_length=1 << 20, trim_whitespace=False)

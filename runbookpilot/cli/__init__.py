@@ -47,7 +47,7 @@ def start_django() -> None:
     "--enable-l2", is_flag=True, help="Accept L2 for what this command starts; deployment and tenant still have to allow it."
 )
 @click.pass_context
-def cli(ctx: click.Context, **options: Any) -> None:
+def cli(ctx: click.Context, /, **options: Any) -> None:
     """RunbookPilot: playbooks that ask before they act, and evidence that anyone can verify."""
     ctx.obj = options
     if options["verbose"]:

@@ -12,8 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from adapters.choices import Health
 from adapters.models import AdapterInstance
-from audit.models import triggers
-from audit.selectors import deliveries
+from audit.selectors import deliveries, guard
 from core import secrets
 from runbookpilot.cli import output
 
@@ -48,7 +47,7 @@ def _migrations() -> Finding:
 
 
 def _journal() -> Finding:
-    missing = [trigger.name for trigger in triggers.missing(connection)]
+    missing = guard.missing()
     return not missing, f"Journal triggers missing: {', '.join(missing) or 'none'}", "Run: python manage.py migrate"
 
 

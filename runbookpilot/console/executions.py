@@ -161,5 +161,5 @@ def _pressing(steps: list[Any]) -> Any:
 def _branches(row: Execution, step: Any) -> list[str]:
     if step is None or step.kind != "decision":
         return []
-    written = next((item for item in row.version.document.get("steps", []) if item.get("id") == step.step_id), {})
+    written: dict[str, Any] = next((item for item in row.version.document.get("steps", []) if item.get("id") == step.step_id), {})
     return list(written.get("branches", {}))

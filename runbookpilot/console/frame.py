@@ -3,7 +3,7 @@
 from typing import Any, Protocol
 
 from django.contrib import admin
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -46,7 +46,8 @@ def visible_in(rows: QuerySet[Any], pk: object) -> Any:
 
 def person(request: HttpRequest) -> User:
     """Return the user who is logged in."""
-    assert isinstance(request.user, User)
+    if not isinstance(request.user, User):
+        raise PermissionDenied("Log in first.")
     return request.user
 
 
@@ -68,7 +69,7 @@ def roles(request: HttpRequest) -> set[str]:
             {Role.ADMINISTRATOR.value} if user.is_superuser else set()
         )
         request._console_roles = found  # type: ignore[attr-defined]
-    return request._console_roles  # type: ignore[attr-defined, no-any-return]
+    return request._console_roles  # type: ignore[attr-defined]
 
 
 def reads_records(request: HttpRequest) -> bool:

@@ -4,7 +4,7 @@ from core.paths import ROOT
 
 INSTALLED_APPS = [
     "runbookpilot.admin_site.AdminConfig",
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.simple_history",
     "unfold.contrib.guardian",
