@@ -19,6 +19,8 @@ class Administered(ModelAdmin):
     """Read-only to those who administer a tenant; changes go through the services, by command or API."""
 
     def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        if not isinstance(request.user, User):
+            return False
         return Tenant.objects.permitting(_person(request), Permission.MANAGE_MEMBERS).exists()
 
     def has_module_permission(self, request: HttpRequest) -> bool:

@@ -36,6 +36,8 @@ class AdapterInstanceAdmin(ModelAdmin):
         return AdapterInstance.objects.visible_to(_person(request), Permission.MANAGE_ADAPTERS)
 
     def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        if not isinstance(request.user, User):
+            return False
         return Tenant.objects.permitting(_person(request), Permission.MANAGE_ADAPTERS).exists()
 
     def has_module_permission(self, request: HttpRequest) -> bool:

@@ -1,6 +1,5 @@
 """`Authorization: Token …`."""
 
-
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request

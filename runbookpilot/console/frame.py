@@ -64,7 +64,9 @@ def writes(request: HttpRequest) -> str:
 def roles(request: HttpRequest) -> set[str]:
     """Return the roles that the user has anywhere; a superuser is an administrator."""
     if not hasattr(request, "_console_roles"):
-        user = person(request)
+        if not isinstance(request.user, User):
+            return set()
+        user = request.user
         found = set(user.memberships.values_list("role", flat=True)) | (
             {Role.ADMINISTRATOR.value} if user.is_superuser else set()
         )
@@ -84,5 +86,7 @@ def administers(request: HttpRequest) -> bool:
 
 def pending_badge(request: HttpRequest) -> str:
     """Return how many approvals wait, for the menu."""
+    if not isinstance(request.user, User):
+        return ""
     count = Request.objects.visible_to(person(request)).filter(status=Status.PENDING).count()
     return str(count) if count else ""
