@@ -21,6 +21,7 @@ from adapters.contract import Action, CallContext, looking
 from adapters.models import AdapterInstance, Call
 from core import canonical, clock
 from core.actors import system
+from core.errors import DomainError
 
 log = structlog.get_logger(__name__)
 
@@ -85,6 +86,12 @@ def send(call: Call, *, timeout: float = 30.0) -> Outcome:
         outcome = Outcome(output=_sent(call, timeout))
     except errors.AdapterError as error:
         outcome = Outcome(error=error)
+    except DomainError as error:
+        outcome = Outcome(error=errors.InvalidRequest(error.sentence))
+    except Exception as error:
+        # Adapters come from elsewhere too: whatever one raises, the intent that is committed gets its result.
+        log.exception("adapter_broke", adapter=call.adapter, action=call.action)
+        outcome = Outcome(error=errors.VendorError(f"The adapter broke: {type(error).__name__}."))
     word = "ok" if outcome.error is None else outcome.error.code
     CALLS.labels(call.adapter, call.action, word).inc()
     SECONDS.labels(call.adapter, call.action).observe(time.perf_counter() - started)

@@ -20,6 +20,8 @@ from core import redaction
 MOST_BYTES = 10 << 20
 ATTEMPTS = 3
 LONGEST_PAUSE = 10.0
+#: Networks whose addresses stand for IPv4 ones, or for a site: never a vendor's.
+CARRIERS = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "::/96", "fec0::/10")))
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -64,12 +66,23 @@ def addresses(host: str, port: int, *, allow_private: bool) -> list[str]:
         raise errors.Unavailable(f"The name {host} does not resolve.") from error
     for text in found:
         address = ipaddress.ip_address(text.split("%")[0])
-        mapped = getattr(address, "ipv4_mapped", None)
-        if not allow_private and not (mapped or address).is_global:
+        if not allow_private and not _is_public(address):
             raise errors.InvalidRequest(
                 f"{host} leads to {text}, which is not a public address; the instance does not allow that."
             )
     return found
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Return whether an address is public, also where it carries another inside (mapped, 6to4, Teredo, NAT64)."""
+    if address.is_multicast or not address.is_global:
+        return False
+    if isinstance(address, ipaddress.IPv4Address):
+        return True
+    if any(address in network for network in CARRIERS):
+        return False
+    inside = address.ipv4_mapped or address.sixtofour
+    return inside is None or _is_public(inside)
 
 
 def _once(method: str, url: str, headers: dict[str, str], content: bytes, timeout: float, allow_private: bool) -> Answer:
@@ -106,8 +119,12 @@ def _bounded(response: httpx2.Response) -> bytes:
 
 
 def _judged(answer: Answer, host: str) -> Answer:
-    if answer.status < 400:
+    if answer.status < 300:
         return answer
+    if answer.status < 400:
+        raise errors.InvalidRequest(
+            f"{host} answered {answer.status}: redirects are not followed; configure the address it leads to."
+        )
     if answer.status in (401, 403):
         raise errors.AuthError(f"{host} answered {answer.status}.")
     if answer.status == 404:

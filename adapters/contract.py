@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from adapters.choices import Effect
+from adapters.choices import Effect, Mode
 from adapters.errors import InvalidRequest
 
 
@@ -101,6 +101,8 @@ class Adapter(abc.ABC):
     version: ClassVar[str] = "1.0.0"
     vendor: ClassVar[str]
     actions: ClassVar[tuple[Action, ...]]
+    #: The modes that an instance may have: a mock never reaches a vendor, and what reaches one is never called a mock.
+    modes: ClassVar[tuple[Mode, ...]] = (Mode.LIVE,)
 
     class Config(Parameters):
         """What an instance is configured with; secrets are `SecretStr`."""

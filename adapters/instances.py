@@ -38,6 +38,12 @@ class WrongConfig(Invalid):
     code = "wrong_config"
 
 
+class WrongMode(Invalid):
+    """The adapter does not have this mode."""
+
+    code = "wrong_mode"
+
+
 class Declared(Conflict):
     """This instance is declared in a file: change it there."""
 
@@ -53,11 +59,13 @@ def create(
     now: dt.datetime,
     config: Mapping[str, Any] | None = None,
     secrets: Mapping[str, str] | None = None,
-    mode: Mode = Mode.MOCK,
+    mode: Mode | None = None,
     bind: bool = True,
 ) -> AdapterInstance:
     """Return a new instance, bound to each capability of its adapter that has none yet; raises NameTaken, WrongConfig."""
     cls = registry.adapter(adapter)
+    mode = mode or cls.modes[0]
+    _checked_mode(cls, mode)
     _checked_config(cls, config or {}, secrets or {})
     row = AdapterInstance(
         tenant_id=environment.tenant_id, environment=environment, adapter=adapter, name=name, config=dict(config or {}),
@@ -95,6 +103,7 @@ def change(
         instance.secrets = {**(instance.secrets or {}), **secrets}
     instance.mode = mode or instance.mode
     instance.enabled = instance.enabled if enabled is None else enabled
+    _checked_mode(registry.adapter(instance.adapter), instance.mode)
     _checked_config(registry.adapter(instance.adapter), instance.config, instance.secrets or {})
     with transaction.atomic():
         instance.save()
@@ -150,6 +159,11 @@ def secret_names(adapter: str) -> list[str]:
     """Return the names of the secrets that an adapter is configured with."""
     fields = registry.adapter(adapter).Config.model_fields
     return [name for name, field in fields.items() if "SecretStr" in str(field.annotation)]
+
+
+def _checked_mode(cls: type[Adapter], mode: str) -> None:
+    if mode not in cls.modes:
+        raise WrongMode(f"{cls.name} cannot be {mode}: it is {', '.join(cls.modes)}.")
 
 
 def _checked_config(cls: type[Adapter], config: Mapping[str, Any], secrets: Mapping[str, Any]) -> BaseModel:

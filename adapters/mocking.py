@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from adapters import errors, guard
+from adapters.choices import Mode
 from adapters.contract import Action, Adapter, CallContext, ExecutionResult, Health
 from adapters.models import MockCall, MockScript
 
@@ -30,6 +31,7 @@ class MockAdapter(Adapter):
     """Answers from its scripts, else from its table. A write is recorded once per idempotency key."""
 
     vendor = "Mock"
+    modes = (Mode.MOCK,)
     answers: ClassVar[Mapping[str, Answer]] = {}
 
     def execute(self, name: str, params: Mapping[str, Any], context: CallContext) -> ExecutionResult:

@@ -73,11 +73,6 @@ class Settings(BaseModel):
     alert_max_bytes: int = Field(1 << 20, ge=1024, description="The largest single alert, in bytes.", examples=["1048576"])
     batch_max_bytes: int = Field(32 << 20, ge=1024, description="The largest batch of alerts, in bytes.", examples=["33554432"])
     token: SecretStr = Field(SecretStr(""), description="The API token that the command line acts with.", examples=["rbp_…"])
-    adapters_file: str = Field(
-        "",
-        description="YAML file that declares adapter instances, read-only in the admin.",
-        examples=["/etc/runbookpilot/adapters.yaml"],
-    )
 
 
 class ConfigurationError(Exception):

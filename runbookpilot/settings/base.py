@@ -29,5 +29,4 @@ MAX_LEVEL = OPERATOR.max_level
 L2_ENABLED = OPERATOR.enable_l2
 ALERT_MAX_BYTES = OPERATOR.alert_max_bytes
 BATCH_MAX_BYTES = OPERATOR.batch_max_bytes
-ADAPTERS_FILE = OPERATOR.adapters_file
 CLI_TOKEN = OPERATOR.token.get_secret_value()

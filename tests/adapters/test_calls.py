@@ -1,0 +1,145 @@
+"""What reaches the outside, and what never does."""
+
+import hashlib
+import hmac
+from typing import Any
+
+import pytest
+
+from accounts.services import stops
+from adapters import calls, client, errors, guard, instances, registry, simulation
+from adapters.choices import Mode
+from adapters.models import AdapterInstance, MockCall, MockScript
+from tests import factories
+from tests.factories import NOW, SETUP
+
+
+def made(adapter: str, **more: Any) -> AdapterInstance:
+    environment = factories.environment(factories.tenant())
+    return instances.create(environment=environment, adapter=adapter, name="one", actor=SETUP, now=NOW, **more)
+
+
+def call(instance: AdapterInstance, action: str, params: dict[str, Any], key: str = "k") -> calls.Outcome:
+    row = calls.intend(
+        instance=instance, environment="production", owner=("test", "1"), step="s", action=action, params=params, key=key, attempt=1, now=NOW
+    )  # fmt: skip
+    outcome = calls.send(row, timeout=2)
+    calls.conclude(row, outcome, now=NOW)
+    return outcome
+
+
+@pytest.mark.parametrize("name", sorted(registry.adapters()))
+def test_every_adapter_keeps_the_contract(name: str) -> None:
+    assert registry.checked(registry.adapter(name)).name == name
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "10.0.0.1", "169.254.169.254", "0.0.0.0", "224.0.0.1", "::1", "fe80::1", "fd00::1", "ff02::1",
+     "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "::127.0.0.1", "fec0::1", "::ffff:127.0.0.1", "2130706433", "0x7f.1"],
+)  # fmt: skip
+def test_no_name_leads_into_the_private_network(address: str) -> None:
+    with pytest.raises((errors.InvalidRequest, errors.Unavailable)):
+        client.addresses(address, 443, allow_private=False)
+
+
+def test_a_public_address_may_be_reached() -> None:
+    assert client.addresses("93.184.216.34", 443, allow_private=False) == ["93.184.216.34"]
+
+
+@pytest.mark.parametrize("url", ["ftp://example.org/", "http://user:pw@example.org/", "file:///etc/passwd", "http:///x"])
+def test_an_address_that_may_not_be_called_is_refused(url: str) -> None:
+    with pytest.raises(errors.InvalidRequest):
+        client.request("GET", url)
+
+
+def test_a_simulation_cannot_write() -> None:
+    with guard.simulation(), pytest.raises(errors.SimulationViolation):
+        guard.write("anything")
+
+
+@pytest.mark.django_db(transaction=True)
+class TestCalls:
+    def test_a_keyed_write_is_carried_out_once(self) -> None:
+        instance = made("mock-notify")
+        first = call(instance, "notify.send_slack_message", {"text": "x"})
+        second = call(instance, "notify.send_slack_message", {"text": "x"})
+        assert first.output == second.output
+        assert MockCall.objects.count() == 1
+
+    def test_the_mock_remembers_what_it_isolated(self) -> None:
+        instance = made("mock-edr")
+        call(instance, "edr.isolate_host", {"host": "h1"})
+        outcome = call(instance, "edr.get_isolation_status", {"host": "h1"})
+        assert outcome.output == {"host": "h1", "isolated": True}
+
+    def test_wrong_parameters_are_refused_by_name(self) -> None:
+        outcome = call(made("mock-edr"), "edr.isolate_host", {"hots": "h1"})
+        assert isinstance(outcome.error, errors.InvalidRequest)
+        assert "hots" in outcome.error.message
+
+    def test_a_scripted_error_is_answered(self) -> None:
+        instance = made("mock-edr")
+        MockScript.objects.create(instance=instance, action="edr.get_process_tree", error="rate_limit")
+        assert isinstance(call(instance, "edr.get_process_tree", {"host": "h", "pid": 1}).error, errors.RateLimited)
+
+    def test_no_write_leaves_while_a_stop_stands(self) -> None:
+        instance = made("mock-edr")
+        stops.engage(tenant=instance.tenant, reason="fire", actor=SETUP, now=NOW)
+        assert isinstance(call(instance, "edr.isolate_host", {"host": "h1"}).error, errors.Stopped)
+        assert MockCall.objects.count() == 0
+
+    def test_reads_go_on_while_a_stop_stands(self) -> None:
+        instance = made("mock-edr")
+        stops.engage(tenant=instance.tenant, reason="fire", actor=SETUP, now=NOW)
+        assert call(instance, "edr.get_isolation_status", {"host": "h1"}).ok
+
+    def test_a_dry_run_shows_before_and_after_and_writes_nothing(self) -> None:
+        instance = made("mock-edr")
+        found = simulation.simulate(
+            instance=instance, action="edr.isolate_host", params={"host": "h1"}, environment_kind="production", confidence=0.9,
+            tenant_id=instance.tenant_id,
+        )  # fmt: skip
+        assert (found.result.before, found.result.output) == ({"host": "h1", "isolated": False}, {"isolated": True})
+        assert 1 <= found.impact.risk <= 10
+        assert MockCall.objects.count() == 0
+
+    def test_an_adapter_that_breaks_still_leaves_a_result(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        instance = made("mock-edr")
+        monkeypatch.setattr(registry.adapter("mock-edr"), "execute", lambda *_: 1 / 0)
+        assert isinstance(call(instance, "edr.isolate_host", {"host": "h1"}).error, errors.VendorError)
+
+    def test_a_mock_cannot_be_called_live_nor_a_webhook_a_mock(self) -> None:
+        with pytest.raises(instances.WrongMode):
+            made("mock-edr", mode=Mode.LIVE)
+        with pytest.raises(instances.WrongMode):
+            made("webhook", mode=Mode.MOCK, config={"url": "http://example.org/"}, secrets={"secret": "s"})
+
+
+@pytest.mark.django_db(transaction=True)
+class TestWebhook:
+    def hook(self, httpserver: Any) -> AdapterInstance:
+        config = {"url": httpserver.url_for("/hook"), "allow_private": True}
+        return made("webhook", config=config, secrets={"secret": "a-secret"})
+
+    def test_it_is_signed(self, httpserver: Any) -> None:
+        httpserver.expect_request("/hook", method="POST").respond_with_data("", status=202)
+        assert call(self.hook(httpserver), "notify.send_webhook", {"event": "test", "data": {"a": 1}}).ok
+        request, _ = httpserver.log[0]
+        signed = request.headers["X-RunbookPilot-Timestamp"].encode() + b"." + request.data
+        expected = hmac.new(b"a-secret", signed, hashlib.sha256).hexdigest()
+        assert request.headers["X-RunbookPilot-Signature"] == f"v1={expected}"
+
+    @pytest.mark.parametrize(
+        ("status", "error"),
+        [(302, errors.InvalidRequest), (401, errors.AuthError), (404, errors.TargetNotFound), (500, errors.VendorError)],
+    )
+    def test_each_refusal_has_its_error(self, httpserver: Any, status: int, error: type[Exception]) -> None:
+        httpserver.expect_request("/hook").respond_with_data("", status=status, headers={"Location": "/elsewhere"})
+        assert isinstance(call(self.hook(httpserver), "notify.send_webhook", {"event": "test"}).error, error)
+
+    def test_the_secret_is_in_no_error(self, httpserver: Any) -> None:
+        httpserver.expect_request("/hook").respond_with_data("", status=401)
+        outcome = call(self.hook(httpserver), "notify.send_webhook", {"event": "test"})
+        assert outcome.error is not None
+        assert "a-secret" not in str(outcome.error.to_dict())
