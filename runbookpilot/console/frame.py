@@ -10,6 +10,7 @@ from django.shortcuts import render
 
 from accounts.choices import Permission, Role
 from accounts.models import EmergencyStop, Tenant, User
+from adapters import registry
 from adapters.choices import Mode
 from adapters.models import AdapterInstance
 from approvals.choices import Status
@@ -57,7 +58,8 @@ def writes(request: HttpRequest) -> str:
     stops = EmergencyStop.objects.filter(released_at=None)
     if stops.filter(scope="deployment").exists() or stops.filter(tenant__in=tenants).exists():
         return "stopped"
-    live = AdapterInstance.objects.filter(tenant__in=tenants, enabled=True, mode=Mode.LIVE).exists()
+    writers = [name for name, cls in registry.adapters().items() if any(action.effect.is_write for action in cls.actions)]
+    live = AdapterInstance.objects.filter(tenant__in=tenants, enabled=True, mode=Mode.LIVE, adapter__in=writers).exists()
     return "live" if live else "mock"
 
 

@@ -3,11 +3,12 @@
 from core.paths import ROOT
 
 INSTALLED_APPS = [
-    "runbookpilot.admin_site.AdminConfig",
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.simple_history",
     "unfold.contrib.guardian",
+    # After the theme, whose templates take the place of the admin's.
+    "runbookpilot.admin_site.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
