@@ -3,7 +3,8 @@
 import pytest
 
 from accounts.services import stops
-from adapters import calls, errors, instances
+from adapters import calls, errors
+from adapters.models import AdapterInstance
 from approvals.choices import Verdict
 from approvals.models import Request
 from audit.selectors import entries
@@ -46,7 +47,7 @@ def test_a_rejection_fails_the_step_and_calls_nothing(world):
 def test_what_changed_since_it_was_approved_is_asked_anew(world):
     execution = driven(world.begin(WRITE))
     first = world.decide()
-    instances.change(instance=world.edr, mode="live", actor=factories.SETUP, now=clock.now())
+    AdapterInstance.objects.filter(pk=world.edr.pk).update(name="another-edr")
     assert driven(execution).status == "awaiting_approval"
     first.refresh_from_db()
     assert first.status == "withdrawn"
