@@ -3,9 +3,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PORT ?= 8000
 export RUNBOOKPILOT_DATA ?= $(CURDIR)/data
 
-.PHONY: help install install-dev demo test test-sqlite test-postgres watch check lint types imports migrations docs browser lock clean
+.PHONY: help install install-dev demo test test-sqlite test-postgres watch check lint types imports migrations reference docs docs-check security browser screenshots chaos-short lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -26,20 +27,26 @@ $(VENV)/.installed-dev: requirements/dev.txt $(VENV)/.installed
 install: $(VENV)/.installed  ## Create the environment from the locked dependencies
 install-dev: $(VENV)/.installed-dev  ## The same with what tests and checks need
 
-demo: install  ## Load the demo and serve it on http://127.0.0.1:8000
-	$(BIN)/runbookpilot demo
+demo: install  ## Load the demo and serve it (PORT=8000)
+	$(BIN)/runbookpilot demo --port $(PORT)
 
 test: install-dev  ## Run everything quick on SQLite and, where it answers, PostgreSQL
 	scripts/test
 
 test-sqlite: install-dev  ## The quick tests on SQLite alone
-	$(BIN)/pytest -q -m "not browser and not slow" tests
+	$(BIN)/pytest -q -m "not browser and not slow and not chaos" tests
 
 watch: install-dev  ## Run the failed tests again on every change
-	while true; do $(BIN)/pytest -q -x -m "not browser and not slow" tests; inotifywait -qq -r -e modify --include '\.py$$' . || sleep 5; done
+	while true; do $(BIN)/pytest -q -x -m "not browser and not slow and not chaos" tests; inotifywait -qq -r -e modify --include '\.py$$' . || sleep 5; done
+
+screenshots: install-dev  ## Picture every page of the console into ./screenshots (needs chromium)
+	$(BIN)/python scripts/screenshots
 
 browser: install-dev  ## Drive the console in a real browser (needs chromium)
 	$(BIN)/pytest -q -m browser tests
+
+chaos-short: install-dev  ## Kill real process trees at every boundary; a few minutes
+	$(BIN)/pytest -q -m "chaos and not slow" tests/chaos
 
 lint: install-dev
 	$(BIN)/ruff check .
@@ -53,7 +60,20 @@ imports: install-dev
 migrations: install-dev
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
-check: lint types imports migrations  ## Lint, types, import contracts, migrations
+docs-check: install-dev
+	$(BIN)/pytest -q -m "not slow" tests/docs
+
+reference: install-dev  ## Write the pages of the reference that are generated from the code
+	$(BIN)/python -m scripts.reference
+
+docs: install-dev  ## Build the site into site/ (warnings fail), and run the tutorial to the letter
+	$(BIN)/zensical build --strict --clean
+	$(BIN)/pytest -q tests/docs
+
+check: lint types imports migrations docs-check  ## Lint, types, import contracts, migrations, documentation
+
+security: install-dev  ## Django's deployment check, and known vulnerabilities where their source can be reached
+	scripts/security
 
 lock:  ## Resolve the dependencies anew (needs uv)
 	uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml --group build -o requirements/runtime.txt

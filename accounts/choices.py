@@ -14,6 +14,14 @@ class Role(TextChoices):
     ADMINISTRATOR = "administrator", "Administrator"
 
 
+class Channel(TextChoices):
+    """How a person is told of what waits for them, besides the badge in the console."""
+
+    NONE = "none", "Not at all"
+    MAIL = "mail", "By mail"
+    WEBHOOK = "webhook", "By a signed webhook"
+
+
 class Permission(TextChoices):
     """What a role may do in a tenant; each is a Django permission on the tenant model."""
 

@@ -5,6 +5,7 @@
 
 import dataclasses
 import datetime as dt
+import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 CALLS = Counter("runbookpilot_adapter_calls", "Calls by adapter, action and outcome.", ["adapter", "action", "outcome"])
 SECONDS = Histogram("runbookpilot_adapter_call_seconds", "Duration of calls.", ["adapter", "action"])
 OWNER = system("engine")
+CONCLUDED = ("status", "output", "error", "result_digest", "finished_at")
 
 
 class InTransaction(RuntimeError):
@@ -43,6 +45,7 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
+        """Whether the call succeeded."""
         return self.error is None
 
 
@@ -51,7 +54,7 @@ def action_of(instance: AdapterInstance, name: str) -> Action:
     return registry.adapter(instance.adapter).action(name)
 
 
-def intend(
+def draft(
     *,
     instance: AdapterInstance,
     environment: str,
@@ -64,9 +67,9 @@ def intend(
     now: dt.datetime,
     purpose: CallPurpose = CallPurpose.STEP,
 ) -> Call:
-    """Record, in the caller's transaction, that a call is about to be made, and return it."""
+    """Return the record of a call that is about to be made; whoever makes it commits the record first."""
     cls = registry.adapter(instance.adapter)
-    return Call.objects.create(
+    return Call(
         tenant_id=instance.tenant_id, environment=environment, owner_kind=owner[0], owner_id=str(owner[1]), step=step,
         purpose=purpose, instance=instance, adapter=instance.adapter, adapter_version=cls.version, action=action,
         effect=cls.action(action).effect, live=instance.mode == Mode.LIVE, attempt=attempt, idempotency_key=key,
@@ -74,16 +77,24 @@ def intend(
     )  # fmt: skip
 
 
-def send(call: Call, *, timeout: float = 30.0) -> Outcome:
+def intend(**given: Any) -> Call:
+    """Record, in the caller's transaction, that a call is about to be made, and return it; takes what `draft` takes."""
+    call = draft(**given)
+    call.save(force_insert=True)
+    return call
+
+
+def send(call: Call, *, timeout: float = 30.0, cancelled: threading.Event | None = None) -> Outcome:
     """Make the call and return what came of it. Never raises for what the vendor did; holds no transaction.
 
-    A write is refused here, at the last moment, where an emergency stop stands.
+    A write is refused here, at the last moment, where an emergency stop stands. An adapter that waits, as between two
+    attempts, gives up where `cancelled` is set meanwhile.
     """
     if connection.in_atomic_block and not getattr(connection, "_allow_calls_in_tests", False):
         raise InTransaction(InTransaction.__doc__)
     started = time.perf_counter()
     try:
-        outcome = Outcome(output=_sent(call, timeout))
+        outcome = Outcome(output=_sent(call, timeout, cancelled))
     except errors.AdapterError as error:
         outcome = Outcome(error=error)
     except DomainError as error:
@@ -99,7 +110,7 @@ def send(call: Call, *, timeout: float = 30.0) -> Outcome:
     return outcome
 
 
-def _sent(call: Call, timeout: float) -> dict[str, Any]:
+def _sent(call: Call, timeout: float, cancelled: threading.Event | None) -> dict[str, Any]:
     instance = call.instance
     if instance is None:
         raise errors.Unavailable("The adapter of this call is gone.")
@@ -107,15 +118,16 @@ def _sent(call: Call, timeout: float) -> dict[str, Any]:
     if action.effect.is_write and stops.standing(call.tenant_id) is not None:
         raise errors.Stopped
     context = CallContext(
-        instance_id=instance.pk, tenant_id=call.tenant_id, idempotency_key=call.idempotency_key, timeout=timeout
-    )
+        instance_id=instance.pk, tenant_id=call.tenant_id, owner=(call.owner_kind, call.owner_id),
+        idempotency_key=call.idempotency_key, timeout=timeout, cancelled=cancelled,
+    )  # fmt: skip
     adapter = instances.load(instance, actor=OWNER, now=clock.now())
     params = adapter.validate(call.action, call.params or {})
     return adapter.execute(call.action, params, context).output
 
 
-def conclude(call: Call, outcome: Outcome, *, now: dt.datetime) -> Call:
-    """Record, in the caller's transaction, what came of a call."""
+def settle(call: Call, outcome: Outcome, *, now: dt.datetime) -> Call:
+    """Put what came of a call into its record, in memory; `CONCLUDED` names what has to be saved."""
     call.finished_at = now
     if outcome.error is None:
         call.status, call.output = CallStatus.SUCCEEDED, outcome.output
@@ -124,7 +136,12 @@ def conclude(call: Call, outcome: Outcome, *, now: dt.datetime) -> Call:
         unknown = outcome.error.outcome_unknown and call.effect != "read"
         call.status = CallStatus.UNCERTAIN if unknown else CallStatus.FAILED
         call.error = outcome.error.to_dict()
-    call.save(update_fields=["status", "output", "error", "result_digest", "finished_at"])
+    return call
+
+
+def conclude(call: Call, outcome: Outcome, *, now: dt.datetime) -> Call:
+    """Record, in the caller's transaction, what came of a call."""
+    settle(call, outcome, now=now).save(update_fields=list(CONCLUDED))
     return call
 
 

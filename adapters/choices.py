@@ -14,6 +14,7 @@ class Effect(StrEnum):
 
     @property
     def is_write(self) -> bool:
+        """Whether it changes something outside."""
         return self is not Effect.READ
 
 

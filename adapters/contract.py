@@ -2,13 +2,15 @@
 
 import abc
 import dataclasses
+import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from adapters.choices import Effect, Mode
-from adapters.errors import InvalidRequest
+from adapters.errors import Cancelled, InvalidRequest
 
 
 class Parameters(BaseModel):
@@ -58,12 +60,21 @@ class Action:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CallContext:
-    """What a call comes with besides its parameters."""
+    """What a call comes with besides its parameters. `owner` says for whom it is made: a kind and an id."""
 
     instance_id: Any
     tenant_id: Any
+    owner: tuple[str, str] = ("", "")
     idempotency_key: str = ""
     timeout: float = 30.0
+    cancelled: threading.Event | None = None
+
+    def pause(self, seconds: float) -> None:
+        """Sleep between two attempts; raises Cancelled where the execution was cancelled meanwhile."""
+        if self.cancelled is None:
+            time.sleep(seconds)
+        elif self.cancelled.wait(seconds):
+            raise Cancelled
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -103,6 +114,8 @@ class Adapter(abc.ABC):
     actions: ClassVar[tuple[Action, ...]]
     #: The modes that an instance may have: a mock never reaches a vendor, and what reaches one is never called a mock.
     modes: ClassVar[tuple[Mode, ...]] = (Mode.LIVE,)
+    #: Whether it answers from this process and its database: then the connection is kept during the call.
+    local: ClassVar[bool] = False
 
     class Config(Parameters):
         """What an instance is configured with; secrets are `SecretStr`."""

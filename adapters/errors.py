@@ -90,6 +90,14 @@ class Stopped(AdapterError):
     hint = "Somebody who may release the stop lifts it, with a reason."
 
 
+class Cancelled(AdapterError):
+    """The execution was cancelled before the call was made."""
+
+    code = "cancelled"
+    permanent = True
+    hint = "Nothing was sent."
+
+
 class SimulationViolation(AdapterError):
     """A simulation tried to send a write, and was kept from it."""
 

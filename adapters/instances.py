@@ -1,10 +1,14 @@
 """Instances of adapters: made, changed, checked, and found for a step."""
 
+import contextlib
 import datetime as dt
+import hashlib
+import hmac
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -15,8 +19,8 @@ from adapters.contract import Adapter, CallContext
 from adapters.models import AdapterInstance, Binding
 from audit import journal
 from audit.choices import Kind
-from core import canonical
-from core.actors import Actor
+from core import canonical, clock
+from core.actors import Actor, system
 from core.errors import Conflict, Invalid, NotFound
 
 
@@ -130,13 +134,30 @@ def resolve(*, tenant_id: uuid.UUID, environment_id: uuid.UUID, action: str, nam
     """Return the instance that serves `action`: the one named, or the one bound to its capability. Raises NoInstance."""
     capability = action.split(".")[0]
     rows = AdapterInstance.objects.filter(tenant_id=tenant_id, environment_id=environment_id, enabled=True)
-    row = rows.filter(name=name).first() if name else rows.filter(bindings__capability=capability).first()
+    bound = rows.filter(bindings__capability=capability)
+    row: AdapterInstance | None = rows.filter(name=name).first() if name else bound.first()
+    if row is None and not name and _own(environment_id, capability):
+        row = bound.first()
     if row is None:
         what = f"The adapter {name!r} is not there or not enabled" if name else f"No enabled adapter is bound to {capability!r}"
         raise NoInstance(f"{what} in this environment.", hint="An administrator adds one under Adapters.")
     if action not in {item.name for item in registry.adapter(row.adapter).actions}:
         raise NoInstance(f"The adapter {row.name} cannot do {action}.", hint="Bind another adapter to this capability.")
     return row
+
+
+def _own(environment_id: uuid.UUID, capability: str) -> bool:
+    """Make the instance of an app of ours that serves a capability to which nothing is bound; return whether there is such an app.
+
+    It needs no configuration, so nobody has to add it. Bound once, it stays as an administrator leaves it.
+    """
+    cls = registry.own().get(capability)
+    if cls is None or Binding.objects.filter(environment=environment_id, capability=capability).exists():
+        return cls is not None
+    with contextlib.suppress(NameTaken):
+        environment = Environment.objects.get(pk=environment_id)
+        create(environment=environment, adapter=cls.name, name=cls.name, actor=system("engine"), now=clock.now())
+    return True
 
 
 def load(instance: AdapterInstance, *, actor: Actor, now: dt.datetime) -> Adapter:
@@ -151,7 +172,9 @@ def load(instance: AdapterInstance, *, actor: Actor, now: dt.datetime) -> Adapte
 
 def config_digest(instance: AdapterInstance) -> str:
     """Return the digest of an instance's configuration, by which an approval knows that it is still the same."""
-    secrets = canonical.digest(instance.secrets) if instance.secrets else ""
+    # Keyed, so that nobody who sees the digest can try secrets against it.
+    key = settings.SECRET_KEY.encode()
+    secrets = hmac.new(key, canonical.dumps(instance.secrets), hashlib.sha256).hexdigest() if instance.secrets else ""
     return canonical.digest({"adapter": instance.adapter, "config": instance.config, "mode": instance.mode, "secrets": secrets})
 
 

@@ -1,7 +1,6 @@
 """The base of every mock adapter: scripted answers, and a durable record of each write, as a vendor would keep one."""
 
 import dataclasses
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -32,6 +31,7 @@ class MockAdapter(Adapter):
 
     vendor = "Mock"
     modes = (Mode.MOCK,)
+    local = True
     answers: ClassVar[Mapping[str, Answer]] = {}
 
     def execute(self, name: str, params: Mapping[str, Any], context: CallContext) -> ExecutionResult:
@@ -40,7 +40,7 @@ class MockAdapter(Adapter):
             guard.write(name)
         script = _script(context.instance_id, name, params)
         if script is not None:
-            time.sleep(min(script.latency_ms / 1000, context.timeout))
+            context.pause(min(script.latency_ms / 1000, context.timeout))
             if script.latency_ms / 1000 > context.timeout:
                 raise errors.CallTimeout
             if script.error:

@@ -1,4 +1,5 @@
-"""Which adapters there are: those of the table, and those that other packages bring under an entry point."""
+"""Which adapters there are: those of the table, those of the apps above, and those that other packages bring under an entry
+point."""
 
 import dataclasses
 import functools
@@ -7,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.utils.module_loading import import_string
 
 from adapters.choices import Effect
@@ -68,7 +70,7 @@ def adapter(name: str) -> type[Adapter]:
 @functools.cache
 def adapters() -> Mapping[str, type[Adapter]]:
     """Return every adapter by name, loaded on first use; one from elsewhere that breaks the contract is left out and logged."""
-    found = {cls.name: cls for cls in map(import_string, BUILT_IN)}
+    found = {cls.name: cls for cls in map(import_string, (*BUILT_IN, *import_string(settings.STEP_ACTIONS)))}
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
         try:
             cls = checked(point.load())
@@ -78,6 +80,13 @@ def adapters() -> Mapping[str, type[Adapter]]:
             continue
         found.setdefault(cls.name, cls)
     return found
+
+
+@functools.cache
+def own() -> Mapping[str, type[Adapter]]:
+    """Return, by capability, the classes whose actions belong to apps of ours; they need no configuration."""
+    classes: list[type[Adapter]] = [import_string(path) for path in import_string(settings.STEP_ACTIONS)]
+    return {capability: cls for cls in classes for capability in cls.capabilities()}
 
 
 def checked(cls: Any) -> type[Adapter]:

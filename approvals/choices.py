@@ -25,6 +25,8 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 
 
 class Verdict(TextChoices):
+    """What somebody says to a request."""
+
     APPROVE = "approve", "Approve"
     REJECT = "reject", "Reject"
 

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 
+from accounts.choices import Channel
 from accounts.models import Environment, Governed
 from approvals.choices import OnTimeout, Outcome, Status, Verdict
 from core import clock, ids
@@ -79,3 +80,20 @@ class Decision(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["request", "user"], name="one_decision_per_person")]
+
+
+class Notice(models.Model):
+    """That somebody is to be told of a request, and whether that has been done."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new, editable=False)
+    request = models.ForeignKey(Request, on_delete=models.CASCADE, related_name="notices")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    channel = models.CharField(max_length=7, choices=Channel)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_at = models.DateTimeField(default=clock.now)
+    sent_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["request", "user"], name="told_once_per_request")]
+        indexes = [models.Index(fields=["next_at"], condition=models.Q(sent_at__isnull=True), name="notice_due")]

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 
 import structlog
 from django.db import transaction
@@ -14,7 +15,8 @@ from core import redaction, tracing
 log = structlog.get_logger(__name__)
 
 ATTEMPTS = 12
-HOLD = dt.timedelta(seconds=60)
+#: A worker that was killed holds its delivery no longer than this; handlers are safe to run twice.
+HOLD = dt.timedelta(seconds=25)
 GRACE = dt.timedelta(seconds=5)
 
 
@@ -40,10 +42,19 @@ def deliver(*, delivery_id: uuid.UUID, now: dt.datetime) -> bool:
     return True
 
 
-def due(*, now: dt.datetime, limit: int = 200) -> list[uuid.UUID]:
-    """Return the deliveries that should have run by now, longest overdue first."""
+def deliver_all(*, streams: Sequence[str], now: dt.datetime) -> int:
+    """Deliver here what entries of these streams still have to wake, for whoever works without a worker; return how many."""
+    rows = Delivery.objects.filter(entry__stream__in=streams, dead_at=None, next_at__lte=now).order_by("id")
+    return sum(deliver(delivery_id=delivery_id, now=now) for delivery_id in rows.values_list("id", flat=True))
+
+
+def due(*, now: dt.datetime, limit: int = 200) -> dict[str, list[uuid.UUID]]:
+    """Return the deliveries that should have run by now, longest overdue first, by their handlers."""
     rows = Delivery.objects.filter(dead_at=None, next_at__lte=now - GRACE).order_by("next_at")
-    return list(rows.values_list("id", flat=True)[:limit])
+    found: dict[str, list[uuid.UUID]] = {}
+    for delivery_id, handler in rows.values_list("id", "handler")[:limit]:
+        found.setdefault(handler, []).append(delivery_id)
+    return found
 
 
 def resend(*, delivery_id: uuid.UUID, now: dt.datetime) -> bool:

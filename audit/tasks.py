@@ -3,7 +3,11 @@
 import uuid
 
 from audit import pump
+from audit.services import checkpoints
 from core import clock, tasks
+
+#: In one run; the next goes on.
+MOST_CHECKPOINTS = 20
 
 
 def deliver(*, delivery_id: str) -> bool:
@@ -14,6 +18,15 @@ def deliver(*, delivery_id: str) -> bool:
 def sweep() -> int:
     """Deliver what was lost between commit and broker; return how many."""
     due = pump.due(now=clock.now())
-    for delivery_id in due:
-        tasks.run("audit.tasks.deliver", {"delivery_id": str(delivery_id)})
-    return len(due)
+    return sum(
+        tasks.spread("audit.tasks.deliver", [{"delivery_id": str(delivery_id)} for delivery_id in ids], queue_of=handler)
+        for handler, ids in due.items()
+    )
+
+
+def checkpoint() -> int:
+    """Sign the tree over what was journaled since the last checkpoint; return how many checkpoints that took."""
+    made = 0
+    while made < MOST_CHECKPOINTS and checkpoints.make(now=clock.now()) is not None:
+        made += 1
+    return made

@@ -15,6 +15,8 @@ class CoverageState(TextChoices):
 
 
 class BundleStatus(TextChoices):
+    """Where a bundle is."""
+
     OPEN = "open", "Open"
     SEALED = "sealed", "Sealed"
     NOTARIZED = "notarized", "Notarized"
@@ -22,6 +24,8 @@ class BundleStatus(TextChoices):
 
 
 class ArtifactKind(TextChoices):
+    """What a piece of evidence is."""
+
     RESULT = "result", "Result of a step"
     APPROVAL = "approval", "Approval"
     CALL = "call", "Call"

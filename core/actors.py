@@ -20,10 +20,12 @@ class Actor:
 
     @property
     def is_person(self) -> bool:
+        """Whether a person acts, in the console or by a token of theirs."""
         return self.kind == "user"
 
     @property
     def is_system(self) -> bool:
+        """Whether a part of the program acts by itself."""
         return self.kind == "system"
 
     def to_dict(self) -> dict[str, str]:

@@ -26,6 +26,7 @@ class PublicKey:
     valid_from: str
 
     def to_dict(self) -> dict[str, str]:
+        """Return the form in which keys are published."""
         return {"keyid": self.key_id, "keytype": "ed25519", "public": self.key, "valid_from": self.valid_from}
 
 

@@ -4,7 +4,9 @@ A task is a function named by its dotted path that takes JSON-shaped keyword arg
 What must not be lost is an `audit.Delivery` or a row with a due time; a message here only makes it happen sooner.
 """
 
-from collections.abc import Callable, Mapping
+import dataclasses
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -15,15 +17,49 @@ from django.utils.module_loading import import_string
 from core import tracing
 
 log = structlog.get_logger(__name__)
-Backend = Callable[[str, dict[str, Any]], None]
+
+_ending = threading.Event()
 
 
-def enqueue(path: str, **kwargs: Any) -> None:
-    """Ask a worker to run the task at `path` once the open transaction has committed.
+class UnknownTask(ValueError):
+    """No row of TASK_QUEUES covers this path, so that no worker would run it."""
 
-    A broker that cannot be reached is logged and forgiven: the sweep finds what is due.
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Message:
+    """A task to run, by its dotted path, with what it is called with, and the queue it stands in where there are several.
+
+    One that nobody has taken after `expires` seconds is dropped by the broker: another follows anyway.
     """
-    transaction.on_commit(lambda: _send(path, kwargs), robust=True)
+
+    path: str
+    kwargs: Mapping[str, Any]
+    queue: str
+    expires: float | None = None
+
+
+Backend = Callable[[Message], None]
+SpreadBackend = Callable[[Sequence[Message]], int]
+
+
+def enqueue(path: str, /, *, queue_of: str = "", **kwargs: Any) -> None:
+    """Ask a worker to run the task at `path` once the open transaction has committed; raises UnknownTask.
+
+    It stands in the queue of the task `queue_of`, where it is going to run that. A broker that cannot be reached is
+    logged and forgiven: the sweep finds what is due.
+    """
+    message = Message(path, {"trace_id": tracing.current(), **kwargs}, _queue(path, queue_of))
+    transaction.on_commit(lambda: _send(message), robust=True)
+
+
+def spread(path: str, many: Iterable[Mapping[str, Any]], *, queue_of: str = "", expires: float | None = None) -> int:
+    """Run the task at `path` for each of `many`, here or, where a broker hands work out, by workers; return for how many.
+
+    What workers have no room for is left: whoever found these will find the rest again.
+    """
+    name = _queue(path, queue_of)
+    backend: SpreadBackend = import_string(settings.TASK_SPREAD)
+    return backend([Message(path, {"trace_id": tracing.current(), **kwargs}, name, expires) for kwargs in many])
 
 
 def run(path: str, kwargs: Mapping[str, Any]) -> Any:
@@ -33,31 +69,68 @@ def run(path: str, kwargs: Mapping[str, Any]) -> Any:
         return import_string(path)(**arguments)
 
 
-def _send(path: str, kwargs: dict[str, Any]) -> None:
-    backend: Backend = import_string(settings.TASK_BACKEND)
-    try:
-        backend(path, {"trace_id": tracing.current(), **kwargs})
-    except Exception:
-        # The broker's client raises whatever its transport raised; none of it may fail a committed request.
-        log.warning("task_not_sent", task=path, exc_info=True)
+def queue(path: str) -> str:
+    """Return the queue that the task at `path` stands in: that of the longest row covering it; raises UnknownTask."""
+    name = path
+    while name not in settings.TASK_QUEUES:
+        name = name.rpartition(".")[0]
+        if not name:
+            raise UnknownTask(f"{path!r}: {UnknownTask.__doc__}")
+    found: str = settings.TASK_QUEUES[name]
+    return found
 
 
-def send_to_q2(path: str, kwargs: dict[str, Any]) -> None:
+def end() -> None:
+    """Let whoever works for long in this process know that it is about to end."""
+    _ending.set()
+
+
+def ending() -> bool:
+    """Return whether this process is about to end, so that long work is given back at its next safe point."""
+    return _ending.is_set()
+
+
+def send_to_q2(message: Message) -> None:
     """Put the task on django-q2's queue in the database."""
     async_task = import_string("django_q.tasks.async_task")
-    async_task("core.tasks.run", path, kwargs)
+    async_task("core.tasks.run", message.path, dict(message.kwargs))
 
 
-def send_to_celery(path: str, kwargs: dict[str, Any]) -> None:
-    """Put the task on Celery's queue, without retries, so that a request never waits for a broker."""
-    app = import_string("runbookpilot.celery.app")
-    app.send_task("core.tasks.run", kwargs={"path": path, "kwargs": kwargs}, retry=False)
-
-
-def run_inline(path: str, kwargs: dict[str, Any]) -> None:
+def run_inline(message: Message) -> None:
     """Run the task at once, in the caller's process."""
-    run(path, kwargs)
+    run(message.path, message.kwargs)
 
 
-def drop(path: str, kwargs: dict[str, Any]) -> None:
+def run_each(messages: Sequence[Message]) -> int:
+    """Run tasks one after another in the caller's process, whether or not one fails; return how many did not."""
+    done = 0
+    for message in messages:
+        try:
+            run(message.path, message.kwargs)
+            done += 1
+        except Exception:
+            # Each is independent of the others, and found again while it is due.
+            log.exception("task_failed", task=message.path)
+    return done
+
+
+def drop(message: Message) -> None:
     """Send nothing: the ticker's sweep, or a foreground runner, will find what is due."""
+
+
+def _queue(path: str, queue_of: str) -> str:
+    own = queue(path)
+    try:
+        return queue(queue_of) if queue_of else own
+    except UnknownTask:
+        # What a row of the database names may be older than this version.
+        return own
+
+
+def _send(message: Message) -> None:
+    backend: Backend = import_string(settings.TASK_BACKEND)
+    try:
+        backend(message)
+    except Exception:
+        # The broker's client raises whatever its transport raised; none of it may fail a committed request.
+        log.warning("task_not_sent", task=message.path, exc_info=True)

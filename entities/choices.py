@@ -4,6 +4,8 @@ from django.db.models import TextChoices
 
 
 class NodeKind(TextChoices):
+    """What a node stands for."""
+
     HOST = "host", "Host"
     USER = "user", "User"
     ADDRESS = "address", "Address"
@@ -18,6 +20,8 @@ class NodeKind(TextChoices):
 
 
 class LinkKind(TextChoices):
+    """How two nodes are joined."""
+
     SEEN_ON = "seen_on", "seen on"
     INVOLVES = "involves", "involves"
     USES = "uses", "uses"

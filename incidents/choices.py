@@ -4,6 +4,8 @@ from django.db.models import TextChoices
 
 
 class Severity(TextChoices):
+    """How bad it is, the worst first."""
+
     SEV1 = "SEV1", "SEV1 · critical"
     SEV2 = "SEV2", "SEV2 · high"
     SEV3 = "SEV3", "SEV3 · medium"
@@ -12,6 +14,8 @@ class Severity(TextChoices):
 
 
 class IncidentStatus(TextChoices):
+    """Where an incident is."""
+
     OPEN = "open", "Open"
     MITIGATED = "mitigated", "Mitigated"
     MONITORING = "monitoring", "Monitoring"
@@ -27,6 +31,8 @@ INCIDENT_TRANSITIONS: dict[str, frozenset[str]] = {
 
 
 class IncidentRole(TextChoices):
+    """What somebody does in an incident."""
+
     COMMANDER = "commander", "Commander"
     COMMUNICATIONS = "communications", "Communications"
     SCRIBE = "scribe", "Scribe"

@@ -8,6 +8,7 @@ class Choices(StrEnum):
 
     @classmethod
     def choices(cls) -> list[tuple[str, str]]:
+        """Return the members as a model field takes them."""
         return [(member.value, member.value.replace("_", " ").capitalize()) for member in cls]
 
 
@@ -30,29 +31,29 @@ class ExecutionStatus(Choices):
     AWAITING_INPUT = "awaiting_input"  #: A person has to act, choose, or say what happened.
     WAITING = "waiting"  #: Nothing can go on before a moment has come.
     PAUSED = "paused"  #: A person paused it.
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    ABANDONED = "abandoned"
+    COMPLETED = "completed"  #: Every step has ended, and none stopped it.
+    FAILED = "failed"  #: A step failed that halts it, or its time ran out.
+    CANCELLED = "cancelled"  #: A person cancelled it; calls in flight were finished.
+    ABANDONED = "abandoned"  #: A person gave it up.
     ROLLING_BACK = "rolling_back"  #: Completed writes are being undone.
-    ROLLED_BACK = "rolled_back"
+    ROLLED_BACK = "rolled_back"  #: What could be undone was undone.
 
 
 class StepStatus(Choices):
     """Where a step is."""
 
-    NOT_STARTED = "not_started"
-    IN_PROGRESS = "in_progress"
-    AWAITING_APPROVAL = "awaiting_approval"
-    AWAITING_INPUT = "awaiting_input"
-    COMPLETED = "completed"
-    SKIPPED = "skipped"
+    NOT_STARTED = "not_started"  #: What it needs has not ended yet.
+    IN_PROGRESS = "in_progress"  #: Its call is being made.
+    AWAITING_APPROVAL = "awaiting_approval"  #: People decide whether it may be carried out.
+    AWAITING_INPUT = "awaiting_input"  #: A person does it, or chooses.
+    COMPLETED = "completed"  #: Done.
+    SKIPPED = "skipped"  #: Its condition did not hold, its branch was not chosen, or a person skipped it.
     BLOCKED = "blocked"  #: Refused by policy, or held by an emergency stop.
-    FAILED = "failed"
+    FAILED = "failed"  #: It was tried, and did not happen.
     SIMULATED = "simulated"  #: Dry-run; the real run is queued or was not asked for.
     UNCERTAIN = "uncertain"  #: The worker stopped in the middle of a write; a person has to say what happened.
-    CANCELLED = "cancelled"
-    ROLLED_BACK = "rolled_back"
+    CANCELLED = "cancelled"  #: The execution was cancelled before it ran.
+    ROLLED_BACK = "rolled_back"  #: It was done, and undone.
 
 
 class StepMode(Choices):

@@ -17,9 +17,9 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("now/approvals/<uuid:request_id>/decide", "approvals.decide", "approval-decide"),
     ("now/approvals/<uuid:request_id>/claim", "approvals.claim", "approval-claim"),
     ("now/executions", "executions.listing", "executions"),
-    ("now/executions/start", "executions.start", "execution-start"),
+    ("now/executions/start", "execution_acts.start", "execution-start"),
     ("now/executions/<uuid:execution_id>", "executions.item", "execution"),
-    ("now/executions/<uuid:execution_id>/act", "executions.act", "execution-act"),
+    ("now/executions/<uuid:execution_id>/act", "execution_acts.act", "execution-act"),
     ("now/incidents", "incidents.listing", "incidents"),
     ("now/incidents/<uuid:incident_id>", "incidents.item", "incident"),
     ("now/incidents/<uuid:incident_id>/act", "incidents.act", "incident-act"),
@@ -33,8 +33,20 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("compliance/bundles/<uuid:bundle_id>", "compliance.bundle", "bundle"),
     ("compliance/bundles/<uuid:bundle_id>/pack", "compliance.pack", "bundle-pack"),
     ("compliance/bundles/<uuid:bundle_id>/verify", "compliance.verify", "bundle-verify"),
+    ("compliance/bundles/<uuid:bundle_id>/seal", "compliance.seal", "bundle-seal"),
     ("system/audit", "audit.listing", "audit"),
     ("system/audit/verify", "audit.verify_all", "audit-verify"),
+    ("system/audit/entries/<uuid:entry_id>", "audit.item", "audit-entry"),
+    ("system/audit/entries/<uuid:entry_id>/proof", "audit.proof", "audit-proof"),
+    ("system/adapters", "adapters.listing", "adapters"),
+    ("system/adapters/new", "adapters.new", "adapter-new"),
+    ("system/adapters/<uuid:instance_id>", "adapters.item", "adapter"),
+    ("system/adapters/<uuid:instance_id>/check", "adapters.check", "adapter-check"),
+    ("system/people", "people.listing", "people"),
+    ("system/people/<uuid:user_id>", "people.item", "person"),
+    ("system/stop", "stops.page", "stop"),
+    ("place", "frame.choose_place", "place"),
+    ("palette", "palette.search", "palette"),
 )
 
 
@@ -45,6 +57,19 @@ class AdminSite(UnfoldAdminSite):
         pages = [path(address, self.admin_view(_view(name)), name=short) for address, name, short in PAGES]
         found: list[URLPattern] = super().get_urls()
         return pages + found
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        # The menu has sections of its own; asking every model for its permissions would cost each page a query a model.
+        found: list[Any] = super().get_app_list(request, app_label) if app_label else []
+        return found
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        shown: dict[str, Any] = {**super().each_context(request), **import_string("runbookpilot.console.frame.context")(request)}
+        return shown
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The theme's own search, which knows neither tenants nor roles, is answered by the palette's."""
+        return _view("palette.search")(request)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return _view("home.home")(request)

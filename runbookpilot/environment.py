@@ -34,12 +34,16 @@ class Settings(BaseModel):
         description="Database; empty: SQLite in the data folder.",
         examples=["postgresql://runbookpilot@127.0.0.1:5432/runbookpilot"],
     )
+    database_pool: int = Field(
+        16, ge=1, le=1000, description="The most PostgreSQL connections of one process; workers count their own.", examples=["32"]
+    )
     redis_url: str = Field(
         "", description="Redis, for Celery and live updates in production.", examples=["redis://127.0.0.1:6379/0"]
     )
     tasks: Literal["q2", "celery", "inline"] = Field(
         "q2", description="What runs background work: q2 (embedded), celery (production) or inline (tests).", examples=["celery"]
     )
+    call_threads: int = Field(16, ge=1, le=256, description="How many calls one process makes at once.", examples=["32"])
     debug: bool = Field(False, description="Django's debug mode. Never on a machine that others reach.", examples=["false"])
     secret_key: SecretStr = Field(
         SecretStr(""), description="Django's secret key; empty: one is made in the data folder.", examples=["a-long-random-text"]
@@ -58,6 +62,17 @@ class Settings(BaseModel):
         "http://127.0.0.1:8000",
         description="The address that links in notifications lead to.",
         examples=["https://runbooks.example.org"],
+    )
+    email_url: SecretStr = Field(
+        SecretStr(""),
+        description="The mail server for notifications; empty: none is sent.",
+        examples=["smtp+tls://user:password@mail.example.org:587"],
+    )
+    email_from: str = Field(
+        "runbookpilot@localhost", description="The sender of notifications.", examples=["runbookpilot@example.org"]
+    )
+    notify_private: bool = Field(
+        False, description="Whether people's webhooks may lead into the private network.", examples=["true"]
     )
     max_level: Literal["L0", "L1", "L2"] = Field(
         "L2", description="The highest automation level of this deployment; nothing exceeds it.", examples=["L1"]

@@ -8,6 +8,7 @@ from approvals.models import Request
 from audit.selectors import deliveries
 from incidents.models import Alert
 from playbooks_app.models import Execution, StepRun
+from runbookpilot import broker
 
 EXECUTIONS = Gauge("runbookpilot_executions", "Executions by status.", ["status"])
 STEPS = Gauge("runbookpilot_steps", "Steps by status.", ["status"])
@@ -15,6 +16,10 @@ APPROVALS = Gauge("runbookpilot_approvals", "Approval requests by status.", ["st
 OLDEST = Gauge("runbookpilot_oldest_pending_approval_seconds", "Age of the oldest pending approval request.")
 ALERTS = Gauge("runbookpilot_alerts", "Alerts accepted.")
 QUEUE = Gauge("runbookpilot_deliveries", "Deliveries by state: due, dead.", ["state"])
+OVERDUE = Gauge("runbookpilot_oldest_delivery_seconds", "Age of the oldest delivery that is due.")
+BROKER = Gauge("runbookpilot_broker_up", "Whether the broker answers: 1 or 0; absent where there is none.", ["broker"])
+DEPTH = Gauge("runbookpilot_queue_depth", "Tasks that stand in a queue.", ["queue"])
+AGE = Gauge("runbookpilot_queue_oldest_seconds", "Age of the task that has stood in a queue for longest.", ["queue"])
 
 
 def refresh() -> None:
@@ -28,3 +33,20 @@ def refresh() -> None:
     ALERTS.set(Alert.objects.count())
     for state, count in deliveries.counts().items():
         QUEUE.labels(state).set(count)
+    OVERDUE.set(deliveries.oldest_seconds(now=timezone.now()))
+    if broker.in_use():
+        _refresh_queues()
+
+
+def _refresh_queues() -> None:
+    DEPTH.clear()
+    AGE.clear()
+    try:
+        found = broker.standing()
+    except broker.ERRORS:
+        BROKER.labels("redis").set(0)
+        return
+    BROKER.labels("redis").set(1)
+    for queue, standing in found.items():
+        DEPTH.labels(queue).set(standing.depth)
+        AGE.labels(queue).set(standing.age)

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from audit.selectors import guard
-from runbookpilot import gauges
+from runbookpilot import broker, gauges
 
 MIGRATED = "health:migrated"
 
@@ -21,12 +21,19 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def readyz(_request: HttpRequest) -> HttpResponse:
-    """Answer whether the database answers, is migrated, and guards the journal; 503 with the reason where not."""
+    """Answer whether the database answers, is migrated, and guards the journal; 503 with the reason where not.
+
+    The web needs nothing else: without its broker it is degraded, and ready, because background work resumes by itself.
+    """
     checks = {"database": _database()}
     if checks["database"] == "ok":
         checks |= {"migrations": _migrations(), "journal": _journal()}
     ready = all(answer == "ok" for answer in checks.values())
-    return JsonResponse({"status": "ok" if ready else "unavailable", "checks": checks}, status=200 if ready else 503)
+    if broker.in_use():
+        checks["broker"] = _broker()
+    well = all(answer == "ok" for answer in checks.values())
+    status = ("ok" if well else "degraded") if ready else "unavailable"
+    return JsonResponse({"status": status, "checks": checks}, status=200 if ready else 503)
 
 
 @require_safe
@@ -42,6 +49,14 @@ def _database() -> str:
             cursor.execute("SELECT 1")
     except DatabaseError as error:
         return f"The database does not answer: {type(error).__name__}"
+    return "ok"
+
+
+def _broker() -> str:
+    try:
+        broker.ping()
+    except broker.ERRORS as error:
+        return f"The broker does not answer, background work waits: {type(error).__name__}"
     return "ok"
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import structlog
 from django.http import HttpRequest, HttpResponse
 
 from core import tracing as traces
@@ -18,6 +19,20 @@ def tracing(get_response: Handler) -> Handler:
             response = get_response(request)
             response[HEADER] = trace_id
             return response
+
+    return handle
+
+
+def who(get_response: Handler) -> Handler:
+    """Let every log line of a request say who asked, where somebody is logged in; the API says so for tokens itself."""
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated:
+            structlog.contextvars.bind_contextvars(actor=str(request.user.pk))
+        try:
+            return get_response(request)
+        finally:
+            structlog.contextvars.unbind_contextvars("actor", "tenant")
 
     return handle
 

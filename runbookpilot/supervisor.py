@@ -1,7 +1,10 @@
-"""The embedded shape as one process tree: web, worker, ticker. A child that dies is started again; none outlives its parent."""
+"""Process trees: the embedded shape's web, worker and ticker, or a machine's production workers.
 
-import ctypes
+A child that dies is started again; none outlives its parent.
+"""
+
 import dataclasses
+import functools
 import os
 import signal
 import subprocess
@@ -11,22 +14,24 @@ from types import FrameType
 
 import structlog
 
+from runbookpilot import lifeline
+
 log = structlog.get_logger(__name__)
 
 GRACE = 15.0
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+STEADY = 60.0
 
 
 @dataclasses.dataclass(slots=True)
 class Child:
-    """A process that must run: how it is started, and since when it has been failing."""
+    """A process that must run: how it is started, when it was, and how often it has failed since it last ran well."""
 
     name: str
     command: list[str]
     process: subprocess.Popen[bytes] | None = None
     failures: int = 0
     start_at: float = 0.0
+    started_at: float = 0.0
 
 
 def commands(*, host: str, port: int) -> list[Child]:
@@ -57,6 +62,11 @@ def commands(*, host: str, port: int) -> list[Child]:
 
 def run(*, host: str, port: int) -> int:
     """Run the tree until SIGINT or SIGTERM; return 0 after an orderly end."""
+    return tend(commands(host=host, port=port), grace=GRACE)
+
+
+def tend(children: list[Child], *, grace: float) -> int:
+    """Keep children running until SIGINT or SIGTERM, and give them `grace` seconds to end; return 0."""
     stopping = False
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -65,47 +75,36 @@ def run(*, host: str, port: int) -> int:
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
-    children = commands(host=host, port=port)
     while not stopping:
         for child in children:
             _keep_alive(child)
         time.sleep(0.1)
-    _end(children)
+    _end(children, grace)
     return 0
 
 
 def _keep_alive(child: Child) -> None:
     if child.process is None:
         if time.monotonic() >= child.start_at:
-            child.process = subprocess.Popen(child.command, start_new_session=True, preexec_fn=_die_with(os.getpid()))  # noqa: PLW1509
+            hold = functools.partial(lifeline.hold, os.getpid())
+            child.process = subprocess.Popen(child.command, start_new_session=True, preexec_fn=hold)  # noqa: PLW1509
+            child.started_at = time.monotonic()
         return
     code = child.process.poll()
     if code is None:
         return
-    child.failures += 1
-    child.start_at = time.monotonic() + min(0.5 * 2**child.failures, 30.0)
+    # One that ran well for a while did not fail at its start: it is given a fresh one.
+    child.failures = 1 if time.monotonic() - child.started_at > STEADY else child.failures + 1
+    child.start_at = time.monotonic() + min(0.5 * 2 ** min(child.failures, 8), 30.0)
     child.process = None
     log.error("child_died", child=child.name, code=code, failures=child.failures)
 
 
-def _die_with(parent: int):  # type: ignore[no-untyped-def]
-    """Return what a child does first: ask the kernel to kill it when its parent dies (Linux only)."""
-
-    def ask() -> None:
-        if _LIBC is None:
-            return
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return ask
-
-
-def _end(children: list[Child]) -> None:
+def _end(children: list[Child], grace: float = 0.0) -> None:
     running = [child.process for child in children if child.process and child.process.poll() is None]
     for process in running:
         process.terminate()
-    deadline = time.monotonic() + GRACE
+    deadline = time.monotonic() + (grace or GRACE)
     for process in running:
         try:
             process.wait(max(deadline - time.monotonic(), 0.1))

@@ -1,4 +1,4 @@
-"""The ticker process of the embedded shape: `python -m runbookpilot.ticker`."""
+"""The ticker process of the embedded shape: `python -m runbookpilot.ticker`; in production `runbookpilot beat` ticks."""
 
 import os
 import signal
@@ -11,7 +11,12 @@ def main() -> None:
     """Tick until told to end."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "runbookpilot.settings")
     django.setup()
-    # Django has to be set up before the periodic work can be imported.
+    tick_until_told()
+
+
+def tick_until_told() -> None:
+    """Tick until SIGTERM or SIGINT; Django has to be set up."""
+    # The periodic work can be imported only then.
     from runbookpilot.periodic import Tick  # noqa: PLC0415
 
     done = threading.Event()

@@ -8,6 +8,10 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from compliance.api.keys import keys
 from runbookpilot import health
 
+handler403 = "runbookpilot.console.errors.forbidden"
+handler404 = "runbookpilot.console.errors.not_found"
+handler500 = "runbookpilot.console.errors.broken"
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("healthz", health.healthz),

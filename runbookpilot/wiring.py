@@ -4,9 +4,10 @@ from audit.choices import Kind
 
 HANDLERS: dict[str, tuple[str, ...]] = {
     Kind.ALERT_RECEIVED: ("playbooks_app.tasks.match_alert",),
+    Kind.INCIDENT_DECLARED: ("playbooks_app.tasks.link_incident",),
     Kind.EXECUTION_STARTED: ("playbooks_app.tasks.advance_execution",),
     Kind.APPROVAL_DECIDED: ("playbooks_app.tasks.apply_decision",),
     Kind.APPROVAL_EXPIRED: ("playbooks_app.tasks.apply_decision",),
-    Kind.APPROVAL_REQUESTED: ("playbooks_app.tasks.notify_deciders",),
+    Kind.APPROVAL_REQUESTED: ("approvals.tasks.tell_deciders",),
     Kind.EXECUTION_FINISHED: ("compliance.tasks.capture_evidence",),
 }

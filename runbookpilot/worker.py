@@ -5,11 +5,15 @@ import os
 import django
 from django.core.management import call_command
 
+from runbookpilot import lifeline
+
 
 def main() -> None:
     """Run django-q2's cluster until told to end."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "runbookpilot.settings")
     django.setup()
+    # The cluster forks a tree of its own, and none of it may drive on when this process was killed.
+    lifeline.hold_every_fork()
     call_command("qcluster")
 
 

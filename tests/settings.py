@@ -8,6 +8,7 @@ for name in [name for name in os.environ if name.startswith("RUNBOOKPILOT_") and
 os.environ["ENV_FILE"] = "/nonexistent"
 os.environ["RUNBOOKPILOT_DATA"] = tempfile.mkdtemp(prefix="runbookpilot-tests-")
 os.environ["RUNBOOKPILOT_TASKS"] = "inline"
+os.environ["RUNBOOKPILOT_CALL_THREADS"] = "1"
 os.environ["RUNBOOKPILOT_LOG_LEVEL"] = "ERROR"
 
 from runbookpilot.settings import *  # noqa: E402, F403

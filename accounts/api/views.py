@@ -4,10 +4,12 @@ import datetime as dt
 import uuid
 from typing import Any, ClassVar
 
+import structlog
 from django.core.exceptions import MultipleObjectsReturned, ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
-from rest_framework.permissions import IsAuthenticated
+from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -18,7 +20,8 @@ from accounts.models import Environment, Tenant, User
 from accounts.selectors import access
 from core import clock
 from core.actors import Actor
-from core.errors import Invalid, NotFound, Unauthenticated
+from core.api import problems, selection, versions
+from core.errors import DomainError, Invalid, NotFound, Unauthenticated
 
 TENANT_HEADER = "X-RunbookPilot-Tenant"
 ENVIRONMENT_HEADER = "X-RunbookPilot-Environment"
@@ -51,14 +54,25 @@ class GovernedViewSet(GenericViewSet[Any]):
     permissions: ClassVar[dict[str, Permission]] = {}
     #: What a row must be readable with, where an action writes.
     read_permission: ClassVar[Permission] = Permission.VIEW_RECORDS
+    #: What `?ordering=` may name: the public name and its column, which is never empty.
+    ordering_fields: ClassVar[dict[str, str]] = {}
+    #: Whether people edit it: then it is read with an ETag, and changed under If-Match where the caller sends one.
+    is_configuration: ClassVar[bool] = False
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        structlog.contextvars.bind_contextvars(actor=str(request.user.pk), tenant=self.named_tenant() or None)
         if self.action and self.action not in self.permissions and self.action != "metadata":
             raise access.MayNot("This action has no rule, and what has no rule is refused.")
+        if request.method == "POST" and self.action and not self.detail and isinstance(request.user, User):
+            # Whoever may not do this in any tenant is told before the body is read; in which one is checked below.
+            access.require_somewhere(request.user, self.permissions[self.action])
+        if self._is_conditional(request):
+            self._require_seen(request)
 
     @property
     def user(self) -> User:
+        """The person who asks; raises Unauthenticated where nobody is logged in."""
         user = self.request.user
         if not isinstance(user, User):
             raise Unauthenticated
@@ -66,9 +80,11 @@ class GovernedViewSet(GenericViewSet[Any]):
 
     @property
     def actor(self) -> Actor:
+        """The same, as services and the journal take it."""
         return self.user.actor()
 
     def now(self) -> dt.datetime:
+        """The moment that services are given."""
         return clock.now()
 
     def get_queryset(self) -> QuerySet[Any]:
@@ -128,9 +144,49 @@ class GovernedViewSet(GenericViewSet[Any]):
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         key = request.headers.get(idempotency.HEADER) if request.method == "POST" else None
+        handle = self._handle_seen if self._is_conditional(request) else super().dispatch
         if key is None:
+            return handle(request, *args, **kwargs)
+        return idempotency.once(self, handle, request, key, args, kwargs)
+
+    def _handle_seen(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        # What was compared stays locked until it is changed.
+        with transaction.atomic():
             return super().dispatch(request, *args, **kwargs)
-        return idempotency.once(self, super().dispatch, request, key, args, kwargs)
+
+    def _is_conditional(self, request: Any) -> bool:
+        one = self.is_configuration and self.detail is not False
+        return one and request.method not in SAFE_METHODS and versions.IF_MATCH in request.headers
+
+    def _require_seen(self, request: Request) -> None:
+        """Raise Changed where the row is not what the caller saw."""
+        url = {name: value for name, value in self.kwargs.items() if name == (self.lookup_url_kwarg or self.lookup_field)}
+        if url:
+            row = self.get_object()
+            type(row)._default_manager.select_for_update().get(pk=row.pk)
+        seen = self.retrieve(request, **url)  # type: ignore[attr-defined]
+        versions.require(request.headers[versions.IF_MATCH], versions.etag(seen.data))
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        if request.method == "GET" and response.status_code == 200 and isinstance(response, Response):
+            response = self._chosen(request, self._tagged(request, response))
+        return super().finalize_response(request, response, *args, **kwargs)
+
+    def _tagged(self, request: Request, response: Response) -> Response:
+        if not self.is_configuration or self.action != "retrieve":
+            return response
+        tag = versions.etag(response.data)
+        if versions.names(request.headers.get(versions.IF_NONE_MATCH, ""), tag):
+            response = Response(status=304)
+        response["ETag"] = tag
+        return response
+
+    def _chosen(self, request: Request, response: Response) -> Response:
+        try:
+            response.data = selection.select(response.data, request.query_params.get(selection.PARAMETER, ""))
+        except DomainError as error:
+            return problems.of(error)
+        return response
 
     def answer(self, body: Any, status: int = 200) -> Response:
         """Return a response with this body."""

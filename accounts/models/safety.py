@@ -4,6 +4,7 @@ from django.db import models
 
 from accounts.models.tenants import Tenant
 from core import clock, ids
+from core.fields import EncryptedJSONField
 
 
 class IdempotencyKey(models.Model):
@@ -14,8 +15,9 @@ class IdempotencyKey(models.Model):
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64, help_text="sha256 of method, path and body.")
     status = models.PositiveSmallIntegerField(null=True)
-    body = models.JSONField(null=True)
-    created_at = models.DateTimeField(default=clock.now)
+    # An answer may hold a secret that is shown this once.
+    answer = EncryptedJSONField(null=True)
+    created_at = models.DateTimeField(default=clock.now, db_index=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "key"], name="idempotency_key_once_per_user")]

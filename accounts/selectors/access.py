@@ -39,6 +39,18 @@ def require(actor: Actor | User, permission: str, tenant_id: uuid.UUID) -> None:
         )
 
 
+def require_somewhere(user: User, permission: str) -> None:
+    """Raise MayNot where `user` holds a permission in no tenant at all."""
+    scoped = user.is_active and permission in _scopes(user, permission)
+    if scoped and (user.is_superuser or tenant_ids_permitting(user, permission).exists()):
+        return
+    raise MayNot(
+        f"You may not do this: it needs “{Permission(permission).label}”, which none of your roles allows.",
+        hint="An administrator of the tenant grants roles.",
+        fields={"permission": str(permission)},
+    )
+
+
 def tenants_of(user: User) -> list[Tenant]:
     """Return the active tenants that the user is a member of, by slug; a superuser's are all."""
     rows = Tenant.objects.filter(is_active=True).order_by("slug")

@@ -5,15 +5,23 @@ import datetime as dt
 from django.contrib.auth.models import Group
 from django.contrib.auth.models import Permission as DjangoPermission
 from django.db import transaction
+from simple_history.utils import update_change_reason
 
 from accounts.choices import ROLE_PERMISSIONS, Role
 from accounts.models import Membership, Tenant, TenantGroupPermission, User
 from audit import journal
 from audit.choices import Kind
 from core.actors import Actor
+from core.errors import Conflict
 
 
-def grant(*, user: User, tenant: Tenant, role: Role, actor: Actor, now: dt.datetime) -> Membership:
+class LastAdministrator(Conflict):
+    """A tenant keeps at least one administrator: make somebody else one first."""
+
+    code = "last_administrator"
+
+
+def grant(*, user: User, tenant: Tenant, role: Role, actor: Actor, now: dt.datetime, reason: str = "") -> Membership:
     """Give a user a role in a tenant; one that has it already keeps it."""
     with transaction.atomic():
         group = group_of(tenant, role)
@@ -22,15 +30,22 @@ def grant(*, user: User, tenant: Tenant, role: Role, actor: Actor, now: dt.datet
         )
         user.groups.add(group)
         if created:
-            _journal(membership, Kind.MEMBERSHIP_GRANTED, actor, now)
+            update_change_reason(membership, reason[:100] or None)
+            _journal(membership, Kind.MEMBERSHIP_GRANTED, actor, now, reason)
     return membership
 
 
-def revoke(*, membership: Membership, actor: Actor, now: dt.datetime) -> None:
-    """Take a role away from a user."""
+def revoke(*, membership: Membership, actor: Actor, now: dt.datetime, reason: str = "") -> None:
+    """Take a role away from a user; raises LastAdministrator."""
     with transaction.atomic():
+        # The tenant's row is locked, so that two administrators cannot revoke each other at once.
+        Tenant.objects.select_for_update().get(pk=membership.tenant_id)
+        others = Membership.objects.filter(tenant=membership.tenant_id, role=Role.ADMINISTRATOR, user__is_active=True)
+        if membership.role == Role.ADMINISTRATOR and not others.exclude(pk=membership.pk).exists():
+            raise LastAdministrator
         membership.user.groups.remove(membership.group)
-        _journal(membership, Kind.MEMBERSHIP_REVOKED, actor, now)
+        _journal(membership, Kind.MEMBERSHIP_REVOKED, actor, now, reason)
+        membership._change_reason = reason[:100] or None  # type: ignore[attr-defined]
         membership.delete()
 
 
@@ -50,7 +65,7 @@ def group_of(tenant: Tenant, role: Role) -> Group:
     return group
 
 
-def _journal(membership: Membership, kind: Kind, actor: Actor, now: dt.datetime) -> None:
+def _journal(membership: Membership, kind: Kind, actor: Actor, now: dt.datetime, reason: str) -> None:
     journal.append(
         stream=f"tenant:{membership.tenant_id}",
         kind=kind,
@@ -59,5 +74,5 @@ def _journal(membership: Membership, kind: Kind, actor: Actor, now: dt.datetime)
         subject=("user", membership.user_id),
         tenant_id=membership.tenant_id,
         refs=[("user", membership.user_id)],
-        data={"role": membership.role, "username": membership.user.username},
+        data={"role": membership.role, "username": membership.user.username, **({"reason": reason[:500]} if reason else {})},
     )

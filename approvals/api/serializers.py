@@ -35,7 +35,7 @@ class RequestSerializer(serializers.Serializer[Request]):
     action = serializers.CharField()
     adapter = serializers.CharField()
     effect = serializers.CharField()
-    params = serializers.DictField()
+    params = serializers.JSONField(help_text="Of the call; a list where one consent covers several.")
     digest = serializers.CharField()
     impact = ImpactSerializer()
     confidence = serializers.FloatField(allow_null=True)

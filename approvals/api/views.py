@@ -17,6 +17,7 @@ from approvals.choices import Status, Verdict
 from approvals.models import Request
 from approvals.services import decisions, requests
 from core.api import problems
+from core.api.filters import MomentFilter
 from core.errors import DomainError
 
 
@@ -26,7 +27,7 @@ class RequestFilter(filters.FilterSet):
     technique = filters.CharFilter()
     action = filters.CharFilter()
     risk_min = filters.NumberFilter(field_name="risk", lookup_expr="gte", min_value=0, max_value=10)
-    before = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    before = MomentFilter(field_name="created_at", lookup_expr="lt")
     simulated = filters.BooleanFilter()
 
     class Meta:
@@ -40,6 +41,10 @@ class ApprovalViewSet(ListModelMixin, RetrieveModelMixin, GovernedViewSet):
     queryset = Request.objects.select_related("claimed_by").prefetch_related("decisions")
     serializer_class = serializers.RequestSerializer
     filterset_class = RequestFilter
+    ordering_fields = {
+        "id": "id", "requested_at": "created_at", "expires_at": "expires_at", "status": "status", "playbook": "playbook",
+        "action": "action", "title": "title",
+    }  # fmt: skip
     permissions = {
         "list": Permission.VIEW_RECORDS,
         "retrieve": Permission.VIEW_RECORDS,
@@ -104,10 +109,12 @@ class ApprovalViewSet(ListModelMixin, RetrieveModelMixin, GovernedViewSet):
         return {"id": str(row.pk), "status": row.status}
 
     def _decide(self, verdict: Verdict) -> Response:
+        found: Request = self.get_object()
+        requests.must_decide(found, self.user)
         form = serializers.ApproveSerializer(data=self.request.data)
         form.is_valid(raise_exception=True)
         row = decisions.decide(
-            request_id=self.get_object().pk,
+            request_id=found.pk,
             verdict=verdict,
             digest=form.validated_data["digest"],
             reason=form.validated_data["reason"],

@@ -1,6 +1,7 @@
 """Who may decide a request, in words where they may not."""
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -14,15 +15,25 @@ from approvals.models import Request
 
 def obstacle(*, request: Request, user: User) -> str:
     """Return the rule that keeps `user` from deciding `request`; empty where none does."""
+    return rule(
+        request=request,
+        user=user,
+        holds=lambda permission: access.may(user, permission, request.tenant_id),
+        stopped=lambda: stops.standing(request.tenant_id) is not None,
+    )
+
+
+def rule(*, request: Request, user: User, holds: Callable[[str], bool], stopped: Callable[[], bool]) -> str:
+    """The same for a caller that knows already what the user holds in the tenant, and whether a stop stands there."""
     if user.is_service:
         return "Only people decide: this is a service account."
     if str(user.pk) in request.excluded_user_ids and request.four_eyes:
         return "You started this, and it needs somebody else (four eyes)."
-    if role_of(request=request, user=user) == "":
+    if not any(holds(DECIDES_AS[role]) for role in request.roles if role in DECIDES_AS):
         return f"This is asked of: {', '.join(request.roles)}. You are none of these in this tenant."
     if any(decision.user_id == user.pk for decision in request.decisions.all()):
         return "You have decided already; it needs other people."
-    if stops.standing(request.tenant_id) is not None:
+    if stopped():
         return "An emergency stop stands: nothing can be approved until it is lifted."
     return ""
 

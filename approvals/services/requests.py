@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.models import Environment
+from accounts.models import Environment, User
 from approvals.choices import TRANSITIONS, OnTimeout, Outcome, Status
 from approvals.models import Request
 from approvals.selectors import queue
@@ -103,9 +103,10 @@ def ask(
 
 
 def claim(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> Request:
-    """Say that one is working on a request; raises ClaimedByAnother."""
+    """Say that one is working on a request; raises MayNotDecide or ClaimedByAnother."""
     with transaction.atomic():
         request = locked(request_id)
+        must_decide(request, _person(actor))
         _must_be_pending(request)
         if request.claimed_by_id not in (None, actor.user_id):
             raise ClaimedByAnother(f"{request.claimed_by} claimed this request.")
@@ -117,9 +118,10 @@ def claim(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> Request:
 
 
 def unclaim(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> Request:
-    """Give a claimed request back to all; raises ClaimedByAnother."""
+    """Give a claimed request back to all; raises MayNotDecide or ClaimedByAnother."""
     with transaction.atomic():
         request = locked(request_id)
+        must_decide(request, _person(actor))
         if request.claimed_by_id not in (None, actor.user_id):
             raise ClaimedByAnother(f"{request.claimed_by} claimed this request.")
         if request.claimed_by_id is not None:
@@ -127,6 +129,19 @@ def unclaim(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> Request
             request.save(update_fields=["claimed_by", "claimed_at"])
             record(request, Kind.APPROVAL_RELEASED, actor, now)
     return request
+
+
+def _person(actor: Actor) -> User | None:
+    user = User.objects.filter(pk=actor.user_id, is_active=True).first() if actor.is_person and actor.user_id else None
+    if user is not None:
+        user.token_scopes = actor.token_scopes
+    return user
+
+
+def must_decide(request: Request, user: User | None) -> None:
+    """Raise MayNotDecide where `user` has none of the roles that the request is asked of."""
+    if user is None or queue.role_of(request=request, user=user) == "":
+        raise MayNotDecide(f"This is asked of: {', '.join(request.roles)}. You are none of these in this tenant.")
 
 
 def withdraw(*, request_id: uuid.UUID, reason: str, actor: Actor, now: dt.datetime) -> bool:

@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 from audit.choices import Kind
 from audit.journal import chain
 from audit.models import Delivery, Entry, EntryRef, StreamHead
-from core import canonical, tasks, tracing
+from core import canonical, tasks, tracing, writes
 from core.actors import Actor
 
 DELIVER = "audit.tasks.deliver"
@@ -79,12 +79,64 @@ def append_all(facts: Iterable[Fact]) -> list[uuid.UUID]:
     heads = _locked_heads(sorted({fact.stream for fact in ordered}))
     entries = [_chained(fact, heads[fact.stream]) for fact in ordered]
     Entry.objects.bulk_create(entries)
-    EntryRef.objects.bulk_create(
-        EntryRef(entry_id=entry.id, kind=kind, ref_id=ref_id) for entry in entries for kind, ref_id in entry.refs
-    )
+    EntryRef.objects.bulk_create(_refs(entries))
     StreamHead.objects.bulk_update(heads.values(), ["seq", "hash"])
-    _note_deliveries(entries)
+    deliveries = _deliveries(entries)
+    if deliveries:
+        Delivery.objects.bulk_create(deliveries)
+        _nudge(deliveries)
     return [entry.id for entry in entries]
+
+
+@dataclasses.dataclass(slots=True)
+class Tail:
+    """The end of a stream as one writer remembers it, who appends by `core.writes` as long as nobody else does.
+
+    `chain` yields what has to be written for some facts; `written` is called when it was.
+    """
+
+    stream: str
+    seq: int
+    hash: str
+
+    @classmethod
+    def of(cls, stream: str) -> "Tail":
+        """Return the end of a stream as it is now."""
+        head = StreamHead.objects.filter(stream=stream).first()
+        return cls(stream, head.seq, head.hash) if head else cls(stream, 0, "")
+
+    def chain(self, facts: Sequence[Fact]) -> "Links":
+        """Return the rows of these facts, in order, and the guard that nobody else has appended meanwhile."""
+        head = StreamHead(stream=self.stream, seq=self.seq, hash=self.hash)
+        entries = [_chained(fact, head) for fact in facts]
+        deliveries = _deliveries(entries)
+        changes: list[writes.Insert | writes.Update] = [
+            writes.Insert(entries),
+            writes.Insert(_refs(entries)),
+            writes.Insert(deliveries),
+        ]
+        guards = []
+        if self.seq:
+            where, values = {"stream": self.stream, "seq": self.seq}, {"seq": head.seq, "hash": head.hash}
+            guards = [writes.Guard(StreamHead, where, values)]
+        else:
+            changes.insert(0, writes.Insert([head]))
+        return Links(guards, changes, Tail(self.stream, head.seq, head.hash), deliveries)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Links:
+    """What `core.writes` has to write for some facts, and the end of the stream after it."""
+
+    guards: Sequence[writes.Guard]
+    changes: Sequence[writes.Insert | writes.Update]
+    tail: Tail
+    _deliveries: Sequence[Delivery]
+
+    def written(self) -> Tail:
+        """Wake what the wiring names, and return the new end of the stream."""
+        _nudge(self._deliveries)
+        return self.tail
 
 
 def _locked_heads(streams: Sequence[str]) -> dict[str, StreamHead]:
@@ -121,14 +173,25 @@ def _chained(fact: Fact, head: StreamHead) -> Entry:
     return entry
 
 
-def _note_deliveries(entries: Sequence[Entry]) -> None:
-    rows = [
+def _refs(entries: Sequence[Entry]) -> list[EntryRef]:
+    """Return what entries can be found by besides their stream, which names its owner itself."""
+    return [
+        EntryRef(entry_id=entry.id, kind=kind, ref_id=ref_id)
+        for entry in entries
+        for kind, ref_id in entry.refs
+        if entry.stream != f"{kind}:{ref_id}"
+    ]
+
+
+def _deliveries(entries: Sequence[Entry]) -> list[Delivery]:
+    return [
         Delivery(entry_id=entry.id, handler=handler, next_at=entry.at) for entry in entries for handler in handlers(entry.kind)
     ]
-    if rows:
-        Delivery.objects.bulk_create(rows)
-        for row in rows:
-            tasks.enqueue(DELIVER, delivery_id=str(row.id))
+
+
+def _nudge(deliveries: Sequence[Delivery]) -> None:
+    for row in deliveries:
+        tasks.enqueue(DELIVER, queue_of=row.handler, delivery_id=str(row.id))
 
 
 def handlers(kind: str) -> Sequence[str]:

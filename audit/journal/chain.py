@@ -1,6 +1,13 @@
 """The canonical form of an entry, and the hash that chains it to the one before."""
 
 import datetime as dt
+import hashlib
+import json
+from json.encoder import encode_basestring as quoted
+from typing import Any
+
+from django.db.models import F, TextField
+from django.db.models.functions import Cast
 
 from audit.models import Entry
 from audit.selectors.entries import EntryView
@@ -33,3 +40,64 @@ def canonical_form(entry: Entry | EntryView) -> dict[str, object]:
 def hash_of(entry: Entry | EntryView) -> str:
     """Return the sha256 over the canonical form of `entry`."""
     return canonical.digest(canonical_form(entry))
+
+
+_TEXT = ("id", "tenant_id", "refs", "data")
+#: What `hash_of_row` takes of an entry, in this order. Ids and JSON come as text: the fields' own conversions cost more than
+#: the hash.
+ROW = tuple(
+    Cast(name, TextField()) if name in _TEXT else F(name)
+    for name in (
+        "stream", "seq", "prev_hash", "hash", "id", "kind", "at", "tenant_id", "environment", "actor_kind", "actor_id",
+        "actor_name", "subject_kind", "subject_id", "simulated", "trace_id", "refs", "data",
+    )
+)  # fmt: skip
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_SAFE = 2**53
+
+
+def hash_of_row(row: tuple[Any, ...]) -> str:
+    """Return the same hash from the bare values of `ROW`, several times faster; raises ValueError or TypeError for odd ones.
+
+    Stricter than `hash_of` on purpose: a value that `canonical.plain` would change is not what was written.
+    """
+    (stream, seq, prev, _, id_, kind, at, tenant, environment, actor_kind, actor_id, actor_name,
+     subject_kind, subject_id, simulated, trace, refs, data) = row  # fmt: skip
+    moment = at if at.tzinfo is dt.UTC else at.astimezone(dt.UTC)
+    text = (
+        f'{{"actor":{{"id":{quoted(actor_id)},"kind":{quoted(actor_kind)},"name":{quoted(actor_name)}}},'
+        f'"at":"{moment.isoformat(timespec="microseconds")[:26]}Z","data":{"{}" if data == "{}" else _stored(json.loads(data))},'
+        f'"environment":{quoted(environment)},"id":{_id(id_)},"kind":{quoted(kind)},"prev":{quoted(prev)},'
+        f'"refs":{"[]" if refs == "[]" else _stored(json.loads(refs))},"seq":{seq:d},'
+        f'"simulated":{"true" if simulated else "false"},"stream":{quoted(stream)},'
+        f'"subject":{{"id":{quoted(subject_id)},"kind":{quoted(subject_kind)}}},'
+        f'"tenant":{_id(tenant) if tenant else "null"},"trace":{quoted(trace)},"v":1}}'
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _id(text: str) -> str:
+    """Return an id as the hash has it; SQLite keeps it without dashes."""
+    return quoted(text if len(text) == 36 else f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
+
+
+def _stored(value: object) -> str:
+    """Return the canonical form of JSON as it was read."""
+    if _simple(value):
+        return _ENCODER.encode(value)
+    form = canonical.dumps(value)
+    if canonical.plain(value) != value or json.loads(form) != value:
+        raise canonical.NotCanonical("it was not written in this form")
+    return form.decode()
+
+
+def _simple(value: Any) -> bool:
+    """Return whether the standard library writes `value` as RFC 8785 does: no floats, no great numbers, ASCII keys."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is int:
+        return -_SAFE < value < _SAFE
+    if kind is dict:
+        return all(name.isascii() and _simple(item) for name, item in value.items())
+    return kind is list and all(map(_simple, value))

@@ -2,16 +2,17 @@
 
 from django.db import models
 
-from audit.choices import Kind
 from core import ids
 
 
 class StreamHead(models.Model):
-    """The last entry of a stream; locked while the next one is appended."""
+    """The last entry of a stream; locked while the next one is appended. A checkpoint covers it up to `checkpointed`."""
 
     stream = models.CharField(max_length=100, primary_key=True)
     seq = models.PositiveBigIntegerField(default=0)
     hash = models.CharField(max_length=64, default="", blank=True)
+    # No index on purpose: each append updates this row, and would have to update the index too.
+    checkpointed = models.PositiveBigIntegerField(default=0, db_default=0)
 
 
 class Entry(models.Model):
@@ -20,7 +21,7 @@ class Entry(models.Model):
     id = models.UUIDField(primary_key=True, default=ids.new, editable=False)
     stream = models.CharField(max_length=100)
     seq = models.PositiveBigIntegerField()
-    kind = models.CharField(max_length=40, choices=Kind)
+    kind = models.CharField(max_length=40)
     at = models.DateTimeField()
     tenant_id = models.UUIDField(null=True)
     environment = models.CharField(max_length=64, blank=True)

@@ -7,7 +7,7 @@ import dataclasses
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-APPEND_ONLY = ("audit_entry", "audit_entryref")
+APPEND_ONLY = ("audit_entry", "audit_entryref", "audit_leaf", "audit_checkpoint")
 
 _FUNCTION = """
 CREATE OR REPLACE FUNCTION audit_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -1,5 +1,6 @@
 """What has still to be delivered."""
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,12 @@ def counts() -> dict[str, int]:
         "due": Delivery.objects.filter(dead_at=None).count(),
         "dead": Delivery.objects.filter(dead_at__isnull=False).count(),
     }
+
+
+def oldest_seconds(*, now: dt.datetime) -> float:
+    """Return for how many seconds the longest overdue delivery has been due."""
+    first = Delivery.objects.filter(dead_at=None, next_at__lte=now).order_by("next_at").values_list("next_at", flat=True).first()
+    return (now - first).total_seconds() if first else 0.0
 
 
 def dead_letters(limit: int = 200) -> Sequence[dict[str, Any]]:

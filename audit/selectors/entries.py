@@ -36,6 +36,7 @@ class EntryView:
 
     @property
     def verb(self) -> str:
+        """What happened, as the verb of a sentence; the kind itself where it is no longer known."""
         return str(Kind(self.kind).label) if self.kind in Kind.values else self.kind
 
     def ref(self, kind: str) -> str | None:
@@ -54,13 +55,18 @@ def of_stream(stream: str, *, after: int = 0, limit: int | None = None) -> list[
     return [view(entry) for entry in (rows[:limit] if limit else rows)]
 
 
+def last_of(stream: str) -> EntryView:
+    """Return the last entry of a stream; raises DoesNotExist where it has none."""
+    return view(Entry.objects.filter(stream=stream).order_by("-seq")[:1].get())
+
+
 def about(refs: Sequence[tuple[str, object]], *, limit: int = 200) -> list[EntryView]:
     """Return the newest entries whose subject or reference is one of `refs`, oldest first."""
     wanted = Q()
     subjects = Q()
     for kind, ref_id in refs:
         wanted |= Q(kind=kind, ref_id=str(ref_id))
-        subjects |= Q(subject_kind=kind, subject_id=str(ref_id))
+        subjects |= Q(subject_kind=kind, subject_id=str(ref_id)) | Q(stream=f"{kind}:{ref_id}")
     if not refs:
         return []
     ids = EntryRef.objects.filter(wanted).values("entry_id")
@@ -77,3 +83,14 @@ def iterate(rows: QuerySet[Entry]) -> Iterator[EntryView]:
     """Yield entries one by one in flat memory."""
     for entry in rows.iterator(chunk_size=2000):
         yield view(entry)
+
+
+def in_chunks(rows: QuerySet[Entry], *, size: int = 2000) -> Iterator[EntryView]:
+    """Yield entries oldest first, each chunk by a query of its own, so that whoever reads may take its time."""
+    after: uuid.UUID | None = None
+    while True:
+        chunk = list(rows.filter(**({"id__gt": after} if after else {})).order_by("id")[:size])
+        yield from map(view, chunk)
+        if len(chunk) < size:
+            return
+        after = chunk[-1].id

@@ -7,18 +7,19 @@ from collections.abc import Iterable, Iterator
 
 from audit.journal import chain
 from audit.models import Entry
+from audit.selectors.entries import EntryView
 
 COLUMNS = ("at", "stream", "seq", "kind", "actor", "subject_kind", "subject_id", "simulated", "data", "hash")
 _RUNS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def json_lines(entries: Iterable[Entry]) -> Iterator[str]:
+def json_lines(entries: Iterable[Entry | EntryView]) -> Iterator[str]:
     """Yield each entry in its canonical form with its hash, a line of JSON each."""
     for entry in entries:
         yield json.dumps({**chain.canonical_form(entry), "hash": entry.hash}, ensure_ascii=False, sort_keys=True) + "\n"
 
 
-def comma_separated(entries: Iterable[Entry]) -> Iterator[str]:
+def comma_separated(entries: Iterable[Entry | EntryView]) -> Iterator[str]:
     """Yield a heading and a row for each entry; a cell that a spreadsheet would run is neutralised."""
     yield _row(COLUMNS)
     for entry in entries:

@@ -1,12 +1,9 @@
 """Evidence bundles: made, filled, sealed, exported, verified."""
 
-import asyncio
 import base64
 import binascii
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from django.core.handlers.asgi import ASGIRequest
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -25,6 +22,7 @@ from compliance.models import Control, EvidenceBundle
 from compliance.selectors import bundles as find
 from compliance.services import bundles, evidence
 from compliance.spec import verify_pack
+from core.api import streaming
 from core.errors import Conflict, Invalid, NotFound
 from playbooks_app.models import Execution
 
@@ -58,6 +56,7 @@ class BundleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GovernedVi
     queryset = EvidenceBundle.objects.all()
     serializer_class = serializers.BundleSerializer
     filterset_class = BundleFilter
+    ordering_fields = {name: name for name in ("id", "title", "status", "created_at", "period_from", "period_until")}
     read_permission = Permission.VIEW_EVIDENCE
     permissions = {
         "list": Permission.VIEW_EVIDENCE,
@@ -146,10 +145,8 @@ class BundleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GovernedVi
         """Stream the pack of a sealed bundle as one zip."""
         bundle: EvidenceBundle = self.get_object()
         pack = bundles.export(bundle_id=bundle.pk, actor=self.actor, now=self.now())
-        chunks = in_threads(pack.chunks) if isinstance(request._request, ASGIRequest) else pack.chunks
-        response = StreamingHttpResponse(chunks, content_type="application/zip")
+        response = streaming.stream(request, pack.chunks, content_type="application/zip", filename=pack.filename)
         response["Content-Length"] = str(pack.size)
-        response["Content-Disposition"] = f'attachment; filename="{pack.filename}"'
         return response
 
     def _given(self, serializer_class: Any) -> dict[str, Any]:
@@ -159,9 +156,3 @@ class BundleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GovernedVi
 
     def _shown(self, bundle: EvidenceBundle, status: int = 200) -> Response:
         return self.answer(self.get_serializer(self.get_queryset().get(pk=bundle.pk)).data, status)
-
-
-async def in_threads(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield `chunks` without blocking the event loop, and one at a time, so that memory stays flat."""
-    while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
-        yield chunk

@@ -43,7 +43,7 @@ class NoSuch(NotFound):
 class ControlPages(CursorPages):
     """In the catalogue's order."""
 
-    ordering = ("position", "id")  # type: ignore[assignment]
+    ordering = ("position", "id")
 
 
 class ControlViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GovernedViewSet):
@@ -53,6 +53,8 @@ class ControlViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GovernedV
     serializer_class = serializers.ControlSerializer
     pagination_class = ControlPages
     filterset_class = ControlFilter
+    ordering_fields = {name: name for name in ("id", "position", "identifier", "family", "title")}
+    is_configuration = True
     read_permission = Permission.VIEW_EVIDENCE
     permissions = {
         "list": Permission.VIEW_EVIDENCE,

@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet
 
 from compliance.choices import BundleStatus
 from compliance.models import Control, EvidenceBundle, Framework
+from core.api.filters import MomentFilter
 
 
 class GovernedFilter(django_filters.FilterSet):
@@ -45,8 +46,8 @@ class BundleFilter(GovernedFilter):
     execution = django_filters.UUIDFilter(field_name="execution_id")
     control = django_filters.UUIDFilter(field_name="evidence__control_id")
     identifier = django_filters.CharFilter(field_name="evidence__control__identifier", distinct=True)
-    since = django_filters.IsoDateTimeFilter(field_name="period_until", lookup_expr="gte")
-    until = django_filters.IsoDateTimeFilter(field_name="period_from", lookup_expr="lt")
+    since = MomentFilter(field_name="period_until", lookup_expr="gte")
+    until = MomentFilter(field_name="period_from", lookup_expr="lt")
 
     class Meta:
         model = EvidenceBundle

@@ -31,6 +31,8 @@ class FrameworkViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Governe
     queryset = Framework.objects.select_related("tenant").annotate(control_count=Count("controls"))
     serializer_class = FrameworkSerializer
     filterset_class = FrameworkFilter
+    ordering_fields = {name: name for name in ("id", "slug", "name", "created_at")}
+    is_configuration = True
     read_permission = Permission.VIEW_EVIDENCE
     permissions = {
         "list": Permission.VIEW_EVIDENCE,

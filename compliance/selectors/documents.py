@@ -64,8 +64,21 @@ def omissions(execution: Execution) -> list[dict[str, str]]:
     left_out = [{"what": "parameters and outputs of calls", "why": "They may hold secrets; their sha256 is kept."}]
     if execution.alert_id:
         left_out.append({"what": "the alert as received", "why": "It may hold personal data; its sha256 and chosen fields are kept."})
-    simulated = execution.steps.filter(status=StepStatus.SIMULATED).order_by("position").values_list("step_id", flat=True)
-    return left_out + [{"what": f"a real run of step {step}", "why": "It was simulated and not run for real."} for step in simulated]
+    for step in execution.steps.order_by("position", "step_id"):
+        why = _not_real(step)
+        left_out += [{"what": f"a real run of step {step.step_id}", "why": why}] if why else []
+    return left_out
+
+
+def _not_real(step: StepRun) -> str:
+    """Return why no call stands behind a step; empty where one does, or none belongs there."""
+    if step.status == StepStatus.SIMULATED:
+        return "It was simulated and not run for real."
+    if step.action and step.mode == StepMode.MANUAL:
+        return "A person did it elsewhere and said so; what they noted is the evidence."
+    if step.action and step.status == StepStatus.SKIPPED:
+        return "It was skipped; its conditions are kept."
+    return ""
 
 
 def _requests(execution: Execution, steps: list[StepRun]) -> Iterator[Request]:
@@ -117,11 +130,18 @@ def _step(step: StepRun, execution: Execution) -> Document:
         **(shown if isinstance(shown, dict) else {}),
     }
     return Document(
-        kind=ArtifactKind.RESULT, name=f"step {step.step_id}", step=step.step_id, content=canonical.dumps(content),
+        kind=ArtifactKind.RESULT, name=f"step {step.step_id}{_mark(step)}", step=step.step_id, content=canonical.dumps(content),
         effective_at=step.completed_at or execution.completed_at or execution.started_at, source=f"execution:{execution.pk}",
         passed=None if step.mode == StepMode.SIMULATED else PASSED.get(StepStatus(step.status)),
         redactions=tuple(masked(free, shown, "")),
     )
+
+
+def _mark(step: StepRun) -> str:
+    """Return the words that keep what was not really done, or not by the machine, from being read as such."""
+    marks = [step.mode] if step.mode in (StepMode.SIMULATED, StepMode.MANUAL) else []
+    marks += ["built on simulated output"] if step.built_on_simulated else []
+    return f" ({', '.join(marks)})" if marks else ""
 
 
 def _approval(request: Request) -> Document:
@@ -171,7 +191,9 @@ def _consent(call: Call, steps: list[StepRun], requests: list[Request]) -> str |
     """Return the request that allowed a step's write: the last one decided in its favour before the call was made."""
     if call.effect == "read" or call.purpose != "step":
         return None
-    subjects = {str(step.pk) for step in steps if step.call_id == call.pk or step.step_id == call.step}
+    made = [step for step in steps if step.call_id == call.pk or step.step_id == call.step]
+    # An iteration's consent was asked for once, of the step that it belongs to.
+    subjects = {str(step.iteration_of_id or step.pk) for step in made}
     granted = [
         request
         for request in requests

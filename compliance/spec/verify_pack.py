@@ -233,6 +233,8 @@ class Zip:
                 report.add("TAMPERED", name, "is in the zip twice")
             elif member.flag_bits & 1 or (stat.S_IFMT(mode) and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))):
                 report.add("TAMPERED", name, "is encrypted or not a plain file")
+            elif member.compress_type == zipfile.ZIP_STORED and member.compress_size != member.file_size:
+                report.add("TAMPERED", name, "has two sizes")
             elif not name.endswith("/"):
                 self.members[name] = member
         self.names = list(self.members)
@@ -296,10 +298,10 @@ def _check(source: Any, trusted: List[bytes], report: Report) -> None:
     content, document = manifest
     _check_files(source, document, report)
     _check_signature(source, content, document, trusted, report)
-    decided, hashes = _check_entries(source, report)
-    approvals = _check_approvals(source, decided, report)
-    _check_calls(source, approvals, report)
-    _check_receipts(source, approvals, hashes, report)
+    journal = _check_entries(source, report)
+    approvals = _check_approvals(source, journal, report)
+    calls = _check_calls(source, journal, approvals, report)
+    _check_receipts(source, journal, approvals, calls, report)
     if isinstance(source, Zip) and report.verdict != "TAMPERED":
         source.check_container(report)
 
@@ -420,11 +422,36 @@ def _lines(source: Any, name: str, report: Report) -> Iterator[Tuple[str, Dict[s
         report.add("TAMPERED", place, "cannot be read: %s" % error)
 
 
-def _check_entries(source: Any, report: Report) -> Tuple[Dict[str, str], Dict[Tuple[Any, Any], str]]:
-    """Follow each stream's chain; return the digests that were decided on, by request, and the hash of each entry."""
+class Journal:
+    """What the entries of a pack say, for the records to be compared with."""
+
+    def __init__(self) -> None:
+        self.hashes: Dict[Tuple[Any, Any], str] = {}
+        self.asked: Dict[str, str] = {}
+        self.decided: Dict[str, Dict[str, Any]] = {}
+        self.votes: Dict[str, List[Tuple[str, str, str]]] = {}
+        self.started: Dict[str, str] = {}
+        self.results: Dict[str, str] = {}
+
+    def note(self, entry: Dict[str, Any], where: str) -> None:
+        kind, data = entry["kind"], entry["data"]
+        subject = str(entry["subject"]["id"])
+        if kind == "approval:requested":
+            self.asked[subject] = where
+        elif kind == "approval:decided":
+            self.decided[subject] = data
+        elif kind == "approval:voted":
+            self.votes.setdefault(subject, []).append((entry["actor"]["name"], data["verdict"], data["digest"]))
+        elif kind in ("step:started", "undo:started") and "call" in data:
+            self.started[data["call"]] = where
+        elif kind == "step:finished" and "call" in data and "result" in data:
+            self.results[data["call"]] = data["result"]
+
+
+def _check_entries(source: Any, report: Report) -> Journal:
+    """Follow each stream's chain; return what the entries say."""
     heads: Dict[str, Tuple[int, str]] = {}
-    digests: Dict[str, str] = {}
-    hashes: Dict[Tuple[Any, Any], str] = {}
+    journal = Journal()
     for place, entry in _lines(source, ENTRIES, report):
         report.counts["entries"] += 1
         stream, found = str(entry.get("stream")), entry.pop("hash", None)
@@ -435,59 +462,141 @@ def _check_entries(source: Any, report: Report) -> Tuple[Dict[str, str], Dict[Tu
         elif (entry.get("seq"), entry.get("prev")) != (seq + 1, previous):
             report.add("TAMPERED", where, "does not follow entry #%d: one was removed, inserted or moved" % seq)
         heads[stream] = (entry.get("seq", 0), str(found))
-        hashes[stream, entry.get("seq")] = str(found)
-        if entry.get("kind") == "approval:decided" and "digest" in entry.get("data", {}):
-            digests[str(entry["subject"]["id"])] = entry["data"]["digest"]
-    return digests, hashes
+        journal.hashes[stream, entry.get("seq")] = str(found)
+        journal.note(entry, where)
+    return journal
 
 
-def _check_approvals(source: Any, decided: Dict[str, str], report: Report) -> Dict[str, Dict[str, Any]]:
-    """Compute each approval's digests again; return the approvals by request."""
-    approved: Dict[str, Dict[str, Any]] = {}
+def _check_approvals(source: Any, journal: Journal, report: Report) -> Dict[str, Dict[str, Any]]:
+    """Compute each approval's digests again, and compare who decided with the journal; return the approvals by request."""
+    approvals: Dict[str, Dict[str, Any]] = {}
     for place, record in _lines(source, APPROVALS, report):
         report.counts["approvals"] += 1
-        where, call = "%s (approval %s)" % (place, record["id"]), record["document"]["call"]
-        if digest(record["document"]) != record["digest"] or digest(call) != record["call_digest"]:
+        where = "%s (approval %s)" % (place, record["id"])
+        if record["id"] in approvals:
+            report.add("TAMPERED", where, "is in the pack twice")
+        if digest(record["document"]) != record["digest"] or digest(record["document"]["call"]) != record["call_digest"]:
             report.add("STALE_APPROVAL", where, "carries another document than the digest that was decided on")
-        elif decided.get(record["id"], record["digest"]) != record["digest"]:
-            report.add("STALE_APPROVAL", where, "was decided on another digest, as the journal says")
-        for decision in record["decisions"]:
-            if decision["digest"] != record["digest"]:
-                report.add("STALE_APPROVAL", where, "was decided by %s on another digest" % decision["by"])
-        approved[record["id"]] = {"call": call, "digest": record["digest"], "call_digest": record["call_digest"]}
-    return approved
+        _check_decision(record, where, journal, report)
+        approvals[record["id"]] = record
+    for request, where in journal.asked.items():
+        if request not in approvals:
+            report.add("MISSING", where, "asked for approval %s, which is not in the pack" % request)
+    return approvals
 
 
-def _check_calls(source: Any, approved: Dict[str, Dict[str, Any]], report: Report) -> None:
+def _check_decision(record: Dict[str, Any], where: str, journal: Journal, report: Report) -> None:
+    noted = journal.decided.get(record["id"])
+    if noted is not None and noted.get("digest", record["digest"]) != record["digest"]:
+        report.add("STALE_APPROVAL", where, "was decided on another digest, as the journal says")
+    for decision in record["decisions"]:
+        if decision["digest"] != record["digest"]:
+            report.add("STALE_APPROVAL", where, "was decided by %s on another digest" % decision["by"])
+    votes = [(decision["by"], decision["verdict"], decision["digest"]) for decision in record["decisions"]]
+    if record["id"] in journal.asked and sorted(votes) != sorted(journal.votes.get(record["id"], [])):
+        report.add("TAMPERED", where, "names other votes than the journal")
+    if record["status"] not in ("approved", "executed"):
+        return
+    if noted is None or noted.get("status", "approved") != "approved":
+        report.add("MISSING", where, "was %s, and no entry of the journal says that it was approved" % record["status"])
+    people = {by for by, verdict, seen in votes if verdict == "approve" and seen == record["digest"]}
+    if len(people) < record["quorum"] and not (noted or {}).get("by_timeout"):
+        report.add("STALE_APPROVAL", where, "was approved by %d people where %d were needed" % (len(people), record["quorum"]))
+
+
+def _check_calls(
+    source: Any, journal: Journal, approvals: Dict[str, Dict[str, Any]], report: Report
+) -> Dict[str, List[Dict[str, Any]]]:
+    """Compare each call with what was approved and with the journal; return the ones that succeeded by their approval."""
+    made: Dict[str, List[Dict[str, Any]]] = {}
+    seen = set()
     for place, call in _lines(source, CALLS, report):
         report.counts["calls"] += 1
-        if not call.get("approval"):
-            continue
         where = "%s (call %s)" % (place, call["id"])
-        consent = approved.get(call["approval"])
-        if consent is None:
+        if call["id"] in seen:
+            report.add("TAMPERED", where, "is in the pack twice")
+        seen.add(call["id"])
+        _check_noted(call, journal, where, report)
+        if call.get("approval") and call["approval"] not in approvals:
             report.add("MISSING", where, "refers to approval %s, which is not in the pack" % call["approval"])
-            continue
-        expected = dict(consent["call"], params_digest=digest(consent["call"].get("params")))
-        for field in ("step", "action", "adapter", "adapter_version", "instance", "live", "params_digest"):
-            if field in expected and field in call and call[field] != expected[field]:
-                report.add("STALE_APPROVAL", where, "differs in %s from what was approved" % field)
+        elif call.get("approval"):
+            _check_consent(call, approvals[call["approval"]], where, report)
+            made.setdefault(call["approval"], []).extend([call] if call["status"] == "succeeded" else [])
+    for call_id, where in journal.started.items():
+        if call_id not in seen:
+            report.add("MISSING", where, "started call %s, which is not in the pack" % call_id)
+    return made
+
+
+def _check_noted(call: Dict[str, Any], journal: Journal, where: str, report: Report) -> None:
+    if call["purpose"] in ("step", "undo") and call["id"] not in journal.started:
+        report.add("TAMPERED", where, "is a call that no entry of the journal started")
+    if journal.results.get(call["id"], call["result_digest"]) != call["result_digest"]:
+        report.add("TAMPERED", where, "has another result than the journal says")
+
+
+def _check_consent(call: Dict[str, Any], approval: Dict[str, Any], where: str, report: Report) -> None:
+    consent, params = approval["document"]["call"], approval["document"]["call"].get("params")
+    for field in ("action", "adapter", "adapter_version", "instance", "live"):
+        if field in consent and field in call and call[field] != consent[field]:
+            report.add("STALE_APPROVAL", where, "differs in %s from what was approved" % field)
+    if call["step"].split("[")[0] != consent["step"]:
+        report.add("STALE_APPROVAL", where, "differs in step from what was approved")
+    # One consent may cover a list of calls, each with parameters of its own.
+    if call["params_digest"] not in [digest(params)] + [digest(item) for item in params if isinstance(params, list)]:
+        report.add("STALE_APPROVAL", where, "differs in params_digest from what was approved")
 
 
 def _check_receipts(
-    source: Any, approved: Dict[str, Dict[str, Any]], hashes: Dict[Tuple[Any, Any], str], report: Report
+    source: Any,
+    journal: Journal,
+    approvals: Dict[str, Dict[str, Any]],
+    calls: Dict[str, List[Dict[str, Any]]],
+    report: Report,
 ) -> None:
+    given = set()
     for place, record in _lines(source, RECEIPTS, report):
         report.counts["receipts"] += 1
         where, receipt = "%s (approval %s)" % (place, record["approval"]), record["receipt"]
-        consent = approved.get(record["approval"])
-        if consent is None:
+        given.add(record["approval"])
+        approval = approvals.get(record["approval"])
+        if approval is None:
             report.add("MISSING", where, "is for an approval that is not in the pack")
-        elif (receipt.get("request"), receipt.get("call")) != (consent["digest"], consent["call_digest"]):
+            continue
+        if (receipt.get("request"), receipt.get("call")) != (approval["digest"], approval["call_digest"]):
             report.add("STALE_APPROVAL", where, "is for another request or call than the one that was approved")
         noted = receipt.get("journal") or {}
-        if noted and hashes.get((noted.get("stream"), noted.get("seq"))) != noted.get("hash"):
+        if noted and journal.hashes.get((noted.get("stream"), noted.get("seq"))) != noted.get("hash"):
             report.add("TAMPERED", where, "names entry #%s of the journal by another hash" % noted.get("seq"))
+        _check_receipt(receipt, approval, calls.get(record["approval"], []), where, report)
+    for request, made in calls.items():
+        if made and request not in given and approvals[request]["outcome"] in ("executed", "undone"):
+            where = "%s (approval %s)" % (RECEIPTS, request)
+            report.add("MISSING", where, "has no receipt for call %s" % made[0]["id"])
+
+
+def _check_receipt(
+    receipt: Dict[str, Any], approval: Dict[str, Any], made: List[Dict[str, Any]], where: str, report: Report
+) -> None:
+    """Compare what a receipt says was sent, answered and decided with the records of it."""
+    said = sorted((item["by"], item["verdict"], item["at"]) for item in receipt.get("deciders", []))
+    if "deciders" in receipt and said != sorted((item["by"], item["verdict"], item["at"]) for item in approval["decisions"]):
+        report.add("STALE_APPROVAL", where, "names other deciders than the approval")
+    if not made:
+        report.add("MISSING", where, "is for a call that is not in the pack")
+        return
+    results = [call["result_digest"] for call in made]
+    expected = {
+        "adapter": made[0]["adapter"], "adapter_version": made[0]["adapter_version"], "live": made[0]["live"],
+        "result_sha256": digest(results) if "calls" in receipt else results[0],
+    }
+    if "calls" in receipt:
+        expected["calls"] = len(made)
+    else:
+        expected["params_sha256"] = made[0]["params_digest"]
+    for field, value in expected.items():
+        if field in receipt and receipt[field] != value:
+            report.add("TAMPERED", where, "differs in %s from the call that was made" % field)
 
 
 # The command.

@@ -18,7 +18,7 @@ MEDIA_TYPE = "application/problem+json"
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """Return the problem document for `error`, or None for one that nobody anticipated."""
     if isinstance(error, DomainError):
-        return problem(error.http_status, error.code, error.detail, hint=error.hint, fields=error.fields)
+        return of(error)
     if isinstance(error, Http404):
         return problem(404, "not_found", "There is no such thing, or not for you.")
     if isinstance(error, PermissionDenied):
@@ -26,6 +26,11 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, exceptions.APIException):
         return _from_framework(error)
     return None
+
+
+def of(error: DomainError) -> Response:
+    """Return a response with the problem document of one of our own errors."""
+    return problem(error.http_status, error.code, error.detail, hint=error.hint, fields=error.fields)
 
 
 def problem(status_code: int, code: str, detail: str, *, hint: str = "", fields: object = None) -> Response:

@@ -12,16 +12,20 @@ MOST = 500
 
 
 def asset(*, tenant_id: uuid.UUID, host: str) -> dict[str, Any] | None:
-    """Return what the inventory holds on a host, by its name or the first label of it; None where it is unknown."""
+    """Return what the inventory holds on a host; None where it is unknown.
+
+    A full name is also found by its first label, and says so, where no other full name in the inventory begins with it:
+    `dc-1.north` is not `dc-1.south`.
+    """
     name = host.strip().lower()
-    rows = {
-        node.key: node
-        for node in Node.objects.filter(tenant_id=tenant_id, kind=NodeKind.HOST, key__in={name, name.split(".")[0]})
-    }
-    node = rows.get(name) or rows.get(name.split(".")[0])
-    if node is None or "criticality" not in node.attributes:
-        return None
-    return {"host": node.key, **node.attributes}
+    label = name.split(".")[0]
+    hosts = Node.objects.filter(tenant_id=tenant_id, kind=NodeKind.HOST, attributes__has_key="criticality")
+    rows = {node.key: node for node in hosts.filter(Q(key__in={name, label}) | Q(key__startswith=f"{label}."))[:MOST]}
+    if name in rows:
+        return {"host": name, **rows[name].attributes}
+    if label in rows and not any(key.startswith(f"{label}.") for key in rows):
+        return {"host": label, "matched_by": "first label", **rows[label].attributes}
+    return None
 
 
 def count_hosts(*, tenant_id: uuid.UUID) -> int:

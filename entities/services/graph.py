@@ -31,8 +31,10 @@ def upsert_node(
         defaults={"label": (label or key)[:LONGEST], "attributes": dict(attributes or {}), "created_at": now},
     )
     if not created and attributes and not (attributes.items() <= node.attributes.items()):
-        node.attributes = {**node.attributes, **attributes}
-        node.save(update_fields=["attributes"])
+        with transaction.atomic():
+            node = Node.objects.select_for_update().get(pk=node.pk)
+            node.attributes = {**node.attributes, **attributes}
+            node.save(update_fields=["attributes"])
     return node
 
 

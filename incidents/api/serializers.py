@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from core import attack
+from core.api.techniques import TechniqueSerializer
 from incidents.choices import IncidentRole, IncidentStatus, Severity
 from incidents.models import Incident, IncidentLink, IncidentNote, IncidentRoleAssignment
 from incidents.services.incidents import LINK_KINDS, LONGEST_NOTE
@@ -43,17 +46,22 @@ class IncidentSerializer(serializers.ModelSerializer[Incident]):
     tenant = serializers.CharField(source="tenant.slug")
     environment = serializers.CharField(source="environment.slug")
     techniques = serializers.ListField(child=serializers.CharField())
+    technique_details = serializers.SerializerMethodField()
     roles = RoleSerializer(many=True)
     links = LinkSerializer(many=True)
 
     class Meta:
         model = Incident
         fields = [
-            "id", "number", "tenant", "environment", "title", "summary", "severity", "category", "techniques", "status",
-            "declared_by", "occurred_at", "detected_at", "declared_at", "acknowledged_at", "mitigated_at", "resolved_at",
+            "id", "number", "tenant", "environment", "title", "summary", "severity", "category", "techniques",
+            "technique_details", "status", "declared_by", "occurred_at", "detected_at", "declared_at", "acknowledged_at", "mitigated_at", "resolved_at",
             "roles", "links",
         ]  # fmt: skip
         read_only_fields = fields
+
+    @extend_schema_field(TechniqueSerializer(many=True))
+    def get_technique_details(self, row: Incident) -> list[dict[str, object]]:
+        return attack.described(row.techniques)
 
 
 class ClassifySerializer(serializers.Serializer[Any]):
@@ -75,7 +83,7 @@ class StatusSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=LONGEST_NOTE, required=False, allow_blank=True, default="")
 
 
-class EventSerializer(serializers.Serializer[Any]):
+class IncidentEventSerializer(serializers.Serializer[Any]):
     """An entry of the timeline."""
 
     seq = serializers.IntegerField()

@@ -37,6 +37,7 @@ class IncidentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Governed
     serializer_class = serializers.IncidentSerializer
     pagination_class = CursorPages
     filterset_class = IncidentFilter
+    ordering_fields = {name: name for name in ("id", "number", "severity", "status", "title", "declared_at")}
     permissions = {
         "list": Permission.VIEW_RECORDS,
         "retrieve": Permission.VIEW_RECORDS,
@@ -102,17 +103,15 @@ class IncidentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Governed
         """Link an alert, execution or bundle."""
         row: Incident = self.get_object()
         given = self._given(serializers.LinkSerializer)
-        made = incidents.link(
-            incident_id=row.pk, kind=given["kind"], ref_id=given["ref_id"], actor=self.actor, now=self.now()
-        )
+        made = incidents.link(incident_id=row.pk, kind=given["kind"], ref_id=given["ref_id"], actor=self.actor, now=self.now())
         return self.answer(serializers.LinkSerializer(made).data, 201)
 
-    @extend_schema(responses=serializers.EventSerializer(many=True), filters=False)
+    @extend_schema(responses=serializers.IncidentEventSerializer(many=True), filters=False)
     @action(detail=True, pagination_class=None, filter_backends=[])
     def timeline(self, request: Request, pk: str) -> Response:
         """Return what happened around it, oldest first."""
         found = timeline.of(self.get_object())
-        data = serializers.EventSerializer(found, many=True).data
+        data = serializers.IncidentEventSerializer(found, many=True).data
         return self.answer({"results": data, "next": None, "previous": None})
 
     def _given(self, serializer_class: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ class Incident(Governed):
     techniques = models.JSONField(default=list, blank=True)
     status = models.CharField(max_length=10, choices=IncidentStatus, default=IncidentStatus.OPEN)
     declared_by = models.CharField(max_length=150)
+    idempotency_key = models.CharField(max_length=64, blank=True, editable=False, help_text="Of the step that declared it.")
     occurred_at = models.DateTimeField(null=True, blank=True)
     detected_at = models.DateTimeField(null=True, blank=True)
     declared_at = models.DateTimeField(default=clock.now)
@@ -28,7 +29,14 @@ class Incident(Governed):
     resolved_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="incident_number_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "number"], name="incident_number_once"),
+            models.UniqueConstraint(
+                fields=["tenant", "idempotency_key"],
+                condition=~models.Q(idempotency_key=""),
+                name="incident_once_per_key",
+            ),
+        ]
         indexes = [models.Index(fields=["tenant", "status", "-id"], name="incident_open")]
 
     def __str__(self) -> str:

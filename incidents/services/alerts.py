@@ -60,10 +60,12 @@ class Batch:
 
     @property
     def accepted(self) -> list[Accepted]:
+        """The documents that are stored, in order."""
         return [result for result in self.results if isinstance(result, Accepted)]
 
     @property
     def refused(self) -> list[Refused]:
+        """The documents that are not, each with its error."""
         return [result for result in self.results if isinstance(result, Refused)]
 
 

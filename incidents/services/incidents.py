@@ -57,14 +57,21 @@ def declare(
     occurred_at: dt.datetime | None = None,
     detected_at: dt.datetime | None = None,
     links: Sequence[tuple[str, object]] = (),
+    key: str = "",
     actor: Actor,
     now: dt.datetime,
 ) -> Incident:
-    """Return a new incident with the tenant's next number, linked to `links`; raises WrongValue."""
+    """Return a new incident with the tenant's next number, linked to `links`; raises WrongValue.
+
+    With a `key` that the tenant has used before it is the incident that was declared then, unchanged.
+    """
     if environment.tenant_id != tenant.pk:
         raise WrongValue("The environment belongs to another tenant.")
     given = _checked({"title": title, "severity": severity, "summary": summary, "category": category, "techniques": techniques})
     for _ in range(_TRIES):
+        known = Incident.objects.filter(tenant=tenant, idempotency_key=key).first() if key else None
+        if known is not None:
+            return known
         row = Incident(
             tenant=tenant,
             environment=environment,
@@ -73,6 +80,7 @@ def declare(
             created_at=now,
             occurred_at=occurred_at,
             detected_at=detected_at or now,
+            idempotency_key=key,
             **given,
         )
         if _numbered(row, actor, now, links):
@@ -103,7 +111,9 @@ def change_status(*, incident_id: uuid.UUID, status: str, actor: Actor, now: dt.
         before = row.status
         if status not in INCIDENT_TRANSITIONS[before]:
             allowed = ", ".join(sorted(INCIDENT_TRANSITIONS[before]))
-            raise WrongTransition(f"An incident that is {before} cannot become {status[:32]!r}.", hint=f"It can become: {allowed}.")
+            raise WrongTransition(
+                f"An incident that is {before} cannot become {status[:32]!r}.", hint=f"It can become: {allowed}."
+            )
         row.status = IncidentStatus(status)
         _set_times(row, now)
         row.save(update_fields=["status", "acknowledged_at", "mitigated_at", "resolved_at"])
@@ -146,16 +156,14 @@ def link(*, incident_id: uuid.UUID, kind: str, ref_id: object, actor: Actor, now
     target = _link_target(kind, ref_id)
     with transaction.atomic():
         row = _locked(incident_id)
-        made, created = IncidentLink.objects.get_or_create(
-            incident=row, kind=target[0], ref_id=target[1], defaults={"at": now}
-        )
+        made, created = IncidentLink.objects.get_or_create(incident=row, kind=target[0], ref_id=target[1], defaults={"at": now})
         if created:
             _journal(Kind.INCIDENT_LINKED, row, actor, now, {"kind": target[0]}, refs=[target])
     return made
 
 
 def _numbered(row: Incident, actor: Actor, now: dt.datetime, links: Sequence[tuple[str, object]]) -> bool:
-    """Store `row` under the next number, and return whether nobody else took it first."""
+    """Store `row` under the next number, and return whether nobody else took that, or its key, first."""
     targets = list(dict.fromkeys(_link_target(kind, ref_id) for kind, ref_id in links))
     with transaction.atomic():
         highest = Incident.objects.filter(tenant_id=row.tenant_id).aggregate(highest=Max("number"))["highest"]

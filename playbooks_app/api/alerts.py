@@ -14,8 +14,9 @@ from accounts.api.views import GovernedViewSet
 from accounts.choices import Permission
 from core.api import problems
 from core.errors import TooLarge
-from incidents.models import Alert
-from incidents.services import alerts
+from incidents.api.signing import SignatureAuthentication
+from incidents.models import Alert, AlertSource
+from incidents.services import alerts, sources
 from playbooks_app.api import serializers, shapes
 from playbooks_app.models import Execution, TriggerDecision
 
@@ -54,7 +55,14 @@ class AlertViewSet(GovernedViewSet):
     queryset = Alert.objects.defer("original", "document")
     serializer_class = serializers.AlertSerializer
     filterset_class = AlertFilter
+    ordering_fields = {
+        "id": "id", "received_at": "received_at", "rule": "rule_name", "host": "host", "user": "user", "duplicates": "duplicates",
+    }  # fmt: skip
     permissions = {"list": Permission.VIEW_RECORDS, "retrieve": Permission.VIEW_RECORDS, "create": Permission.INGEST_ALERTS}
+
+    def get_authenticators(self) -> list[Any]:
+        known = super().get_authenticators()
+        return [SignatureAuthentication(), *known] if self.request is not None and self.request.method == "POST" else known
 
     def get_parsers(self) -> list[Any]:
         return [RawParser()] if self.request is not None and self.request.method == "POST" else super().get_parsers()
@@ -79,21 +87,39 @@ class AlertViewSet(GovernedViewSet):
         },
     )
     def create(self, request: Request) -> Response:
-        """Take in one ECS document, an array of them, or NDJSON. One that is refused never loses the others."""
-        tenant = self.tenant_for_write()
+        """Take in one ECS document, an array of them, or NDJSON. One that is refused never loses the others.
+
+        Sent with a token, or signed by an alert source, which decides tenant, environment and trigger source.
+        """
         body = request.data if isinstance(request.data, bytes) else b""
         batch = alerts.ingest(
-            tenant=tenant,
-            environment=self.environment_for_write(tenant),
+            **self._sender(request),
             body=body,
             content_type=request.content_type or "",
             headers=dict(request.headers),
-            source=None,
-            trigger_source=request.headers.get(SOURCE_HEADER, ""),
-            actor=self.actor,
             now=self.now(),
         )
         return _answer(batch)
+
+    def _sender(self, request: Request) -> dict[str, Any]:
+        """Return who sends, for whom, and what the sender declared."""
+        if isinstance(request.auth, AlertSource):
+            source = request.auth
+            return {
+                "tenant": source.tenant,
+                "environment": source.environment,
+                "source": source,
+                "trigger_source": source.trigger_source,
+                "actor": sources.actor_of(source),
+            }
+        tenant = self.tenant_for_write()
+        return {
+            "tenant": tenant,
+            "environment": self.environment_for_write(tenant),
+            "source": None,
+            "trigger_source": request.headers.get(SOURCE_HEADER, ""),
+            "actor": self.actor,
+        }
 
 
 def _answer(batch: Any) -> Response:

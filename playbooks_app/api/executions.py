@@ -15,12 +15,22 @@ from accounts.api.views import GovernedViewSet
 from accounts.choices import Permission
 from accounts.models import Tenant, User
 from audit.selectors import entries
+from core.api.filters import MomentFilter
 from core.errors import Invalid
 from incidents.models import Alert, Incident
 from playbooks_app.api import serializers, shapes
 from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus
 from playbooks_app.models import Execution, Playbook, StepRun
 from playbooks_app.services import executions
+
+#: What a PATCH of the status asks for.
+VERBS = {
+    "paused": executions.pause,
+    "active": executions.resume,
+    "completed": executions.complete,
+    "abandoned": executions.abandon,
+    "cancelled": executions.cancel,
+}
 
 
 class NoSuchPlaybook(Invalid):
@@ -32,8 +42,8 @@ class NoSuchPlaybook(Invalid):
 class ExecutionFilter(filters.FilterSet):
     status = filters.ChoiceFilter(choices=[("active", "Active"), *ExecutionStatus.choices()], method="by_status")
     playbook = filters.CharFilter(field_name="version__playbook__slug")
-    started_after = filters.IsoDateTimeFilter(field_name="started_at", lookup_expr="gte")
-    started_before = filters.IsoDateTimeFilter(field_name="started_at", lookup_expr="lt")
+    started_after = MomentFilter(field_name="started_at", lookup_expr="gte")
+    started_before = MomentFilter(field_name="started_at", lookup_expr="lt")
     alert = filters.UUIDFilter(field_name="alert_id")
 
     class Meta:
@@ -50,6 +60,7 @@ class ExecutionViewSet(ListModelMixin, GovernedViewSet):
     queryset = Execution.objects.select_related("version__playbook")
     serializer_class = serializers.ExecutionSerializer
     filterset_class = ExecutionFilter
+    ordering_fields = {name: name for name in ("id", "started_at", "status", "level", "title", "started_by")}
     permissions = {
         "list": Permission.VIEW_RECORDS,
         "retrieve": Permission.VIEW_RECORDS,
@@ -100,15 +111,12 @@ class ExecutionViewSet(ListModelMixin, GovernedViewSet):
 
     @extend_schema(request=serializers.ExecutionPatchSerializer, responses=serializers.ExecutionSerializer)
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Cancel, complete or abandon it."""
+        """Pause, resume, cancel, complete or abandon it."""
         row = self.get_object()
         form = serializers.ExecutionPatchSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         status, reason = form.validated_data["status"], form.validated_data["reason"]
-        if status in ("paused", "active"):
-            executions.pause(execution_id=row.pk, actor=self.actor, now=self.now())
-        verbs = {"completed": executions.complete, "abandoned": executions.abandon, "cancelled": executions.cancel}
-        verbs[status](execution_id=row.pk, reason=reason, actor=self.actor, now=self.now())
+        VERBS[status](execution_id=row.pk, reason=reason, actor=self.actor, now=self.now())
         return self._shown(row.pk)
 
     @extend_schema(request=serializers.StepPatchSerializer, responses=serializers.ExecutionSerializer)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -12,8 +13,20 @@ from accounts.choices import Permission
 from core.errors import NotFound
 from playbooks_app.api import serializers, shapes
 from playbooks_app.models import Playbook, PlaybookVersion
+from playbooks_app.selectors import library
 from playbooks_app.services import playbooks
 from playbooks_app.spec import loader
+
+
+class PlaybookFilter(filters.FilterSet):
+    q = filters.CharFilter(method="by_text", max_length=200, label="In its name, text or tags, or a technique by id or name")
+
+    class Meta:
+        model = Playbook
+        fields: tuple[str, ...] = ()
+
+    def by_text(self, rows: Any, _name: str, value: str) -> Any:
+        return library.search(rows, value)
 
 
 class NoSuchVersion(NotFound):
@@ -25,6 +38,9 @@ class PlaybookViewSet(GovernedViewSet):
 
     queryset = Playbook.objects.select_related("active_version")
     serializer_class = serializers.PlaybookSerializer
+    filterset_class = PlaybookFilter
+    ordering_fields = {"id": "slug", "name": "name", "created_at": "created_at"}
+    is_configuration = True
     lookup_field = "slug"
     lookup_value_regex = "[a-z0-9-]+"
     permissions = {
@@ -40,7 +56,7 @@ class PlaybookViewSet(GovernedViewSet):
     @extend_schema(responses=serializers.PlaybookSerializer(many=True))
     def list(self, request: Request) -> Response:
         """Playbooks, newest first."""
-        page: Any = self.paginate_queryset(self.get_queryset())
+        page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response([shapes.playbook(row) for row in page])
 
     @extend_schema(responses=serializers.PlaybookSerializer)

@@ -4,7 +4,18 @@ from typing import Any
 
 from rest_framework import serializers
 
+from core.api.techniques import TechniqueSerializer
 from playbooks_app.choices import ExecutionStatus, StepMode, StepStatus
+
+#: What a PATCH may ask of an execution, and of a step.
+EXECUTION_VERBS = [
+    ("paused", "Pause"),
+    ("active", "Resume"),
+    ("completed", "Complete"),
+    ("abandoned", "Abandon"),
+    ("cancelled", "Cancel"),
+]
+STEP_VERBS = [("completed", "Mark as done"), ("skipped", "Skip")]
 
 
 class StepSerializer(serializers.Serializer[Any]):
@@ -76,12 +87,12 @@ class StartSerializer(serializers.Serializer[Any]):
 
 
 class ExecutionPatchSerializer(serializers.Serializer[Any]):
-    status = serializers.ChoiceField(choices=["paused", "active", "completed", "abandoned", "cancelled"])
+    status = serializers.ChoiceField(choices=EXECUTION_VERBS)
     reason = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
 
 
 class StepPatchSerializer(serializers.Serializer[Any]):
-    status = serializers.ChoiceField(choices=["completed", "skipped"], required=False)
+    status = serializers.ChoiceField(choices=STEP_VERBS, required=False)
     assignee = serializers.CharField(max_length=150, required=False)
     note = serializers.CharField(max_length=20_000, required=False, allow_blank=True, default="")
     decision = serializers.CharField(max_length=64, required=False, allow_blank=True, default="")
@@ -100,6 +111,7 @@ class VersionSerializer(serializers.Serializer[Any]):
     level = serializers.CharField()
     attack = serializers.ListField(child=serializers.CharField())
     d3fend = serializers.ListField(child=serializers.CharField())
+    technique_details = TechniqueSerializer(many=True)
     tags = serializers.ListField(child=serializers.CharField())
     author = serializers.CharField()
     sha256 = serializers.CharField()
@@ -146,6 +158,7 @@ class AlertSerializer(serializers.Serializer[Any]):
     severity = serializers.FloatField(allow_null=True)
     confidence = serializers.FloatField(allow_null=True)
     techniques = serializers.ListField(child=serializers.CharField())
+    technique_details = TechniqueSerializer(many=True)
     received_at = serializers.DateTimeField()
     duplicates = serializers.IntegerField()
     sha256 = serializers.CharField()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from audit.selectors.entries import EntryView
-from core import clock
+from core import attack, clock
 from incidents.models import Alert
 from playbooks_app.models import Execution, Playbook, PlaybookVersion, StepRun, TriggerDecision
 
@@ -86,6 +86,7 @@ def version(row: PlaybookVersion) -> dict[str, Any]:
         "level": row.level,
         "attack": row.techniques,
         "d3fend": row.d3fend,
+        "technique_details": attack.described([*row.techniques, *row.d3fend]),
         "tags": row.tags,
         "author": row.author,
         "sha256": row.digest,
@@ -104,6 +105,7 @@ def alert(row: Alert, decisions: list[TriggerDecision], executions: list[Executi
         "severity": row.severity,
         "confidence": row.confidence,
         "techniques": row.techniques,
+        "technique_details": attack.described(row.techniques),
         "received_at": clock.iso(row.received_at),
         "duplicates": row.duplicates,
         "sha256": row.sha256,

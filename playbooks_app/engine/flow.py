@@ -46,13 +46,13 @@ def halting(state: State) -> str:
 
 def undoable(state: State) -> list[str]:
     """Return the completed writes that can be undone and are not yet, last first."""
-    rows = [(run.order, step_id) for step_id, run in state.steps.items() if _can_undo(run)]
+    rows = [(run.order, run_id) for run_id, run in state.runs() if _can_undo(run)]
     return [step_id for _, step_id in sorted(rows, reverse=True)]
 
 
 def resting(state: State) -> ExecutionStatus:
     """Return what an execution waits for that has nothing to do at the moment: the first that applies."""
-    statuses = {run.status for run in state.steps.values()}
+    statuses = {run.status for _, run in state.runs()}
     if StepStatus.AWAITING_APPROVAL in statuses:
         return ExecutionStatus.AWAITING_APPROVAL
     if statuses & {StepStatus.AWAITING_INPUT, StepStatus.UNCERTAIN}:

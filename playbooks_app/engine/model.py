@@ -2,7 +2,7 @@
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from playbooks_app.choices import ExecutionStatus, StepStatus
@@ -20,7 +20,11 @@ class Facts:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StepState:
-    """A step as it stands. `order` counts completions; `approval` is the state of its request, `on_timeout` its rule."""
+    """A step as it stands, or one iteration of a step with `for_each`.
+
+    `order` counts completions; `approval` is the state of its request, `on_timeout` its rule; `calling` says that a call
+    of it was begun and not concluded; `child` is the status of the execution that it started.
+    """
 
     status: StepStatus = StepStatus.NOT_STARTED
     output: Any = None
@@ -32,14 +36,19 @@ class StepState:
     approval: str = ""
     on_timeout: str = "halt"
     retry_at: dt.datetime | None = None
+    started_at: dt.datetime | None = None
     undo: StepStatus | None = None
     undoable: bool = False
     refused: bool = False
+    calling: bool = False
+    child: ExecutionStatus | None = None
+    expanded: bool = False
+    iterations: tuple["StepState", ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class State:
-    """An execution as it stands, with all that decisions read."""
+    """An execution as it stands, with all that decisions read. `in_flight` names the calls that this driver waits for."""
 
     playbook: Playbook
     status: ExecutionStatus
@@ -52,6 +61,7 @@ class State:
     approve_notifications: bool = False
     control: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     deadline: dt.datetime | None = None
+    in_flight: frozenset[str] = frozenset()
 
     def step(self, step_id: str) -> Step:
         """Return a step of the playbook by its id."""
@@ -60,6 +70,23 @@ class State:
     def facts_of(self, step: Step) -> Facts:
         """Return what is declared of a step's action."""
         return self.facts.get(step.id, Facts())
+
+    def runs(self) -> Iterator[tuple[str, StepState]]:
+        """Yield every step with its id, and after a step with `for_each` its iterations, such as `sweep[0]`."""
+        for step_id, run in self.steps.items():
+            yield step_id, run
+            for number, iteration in enumerate(run.iterations):
+                yield iteration_id(step_id, number), iteration
+
+
+def iteration_id(step_id: str, number: int) -> str:
+    """Return the id of an iteration of a step, counted from 0."""
+    return f"{step_id}[{number}]"
+
+
+def step_id_of(run_id: str) -> str:
+    """Return the id in the playbook of the step to which an iteration belongs; a step's own is itself."""
+    return run_id.partition("[")[0]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -90,6 +117,11 @@ class Call(OfStep):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class CallItem(OfStep):
+    """Make the call of one iteration for real, with the parameters that it was expanded with."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class CallApproved(OfStep):
     """Make the call that people approved, if it is still the same."""
 
@@ -110,11 +142,54 @@ class Simulate(OfStep):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Expand(OfStep):
+    """Make an iteration for each item of a step with `for_each`, and `then` run, ask for or simulate all of them."""
+
+    items: tuple[Any, ...] = ()
+    params: tuple[Mapping[str, Any], ...] = ()
+    then: Literal["run", "ask", "simulate"] = "run"
+    queue: bool = True
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Gather(OfStep):
+    """End a step with `for_each` whose iterations have ended, or of which no more will start."""
+
+    why: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AwaitTime(OfStep):
+    """Let a step wait for a time or a condition, without a worker."""
+
+    why: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Complete(OfStep):
+    """Complete a step that makes no call."""
+
+    output: Any = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StartChild(OfStep):
+    """Start the playbook of a step as an execution of its own."""
+
+    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class EndChild(OfStep):
+    """End a step whose child execution has ended."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class AwaitPerson(OfStep):
     """Wait until a person has acted or chosen."""
 
     waiting_for: str = "a person"
-    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    params: Any = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ EXECUTION: Mapping[E, frozenset[E]] = {
     E.AWAITING_APPROVAL: frozenset((_LIVE | _ENDS | {E.ROLLING_BACK, E.PAUSED}) - {E.AWAITING_APPROVAL}),
     E.AWAITING_INPUT: frozenset((_LIVE | _ENDS | {E.ROLLING_BACK, E.PAUSED}) - {E.AWAITING_INPUT}),
     E.WAITING: frozenset((_LIVE | _ENDS | {E.ROLLING_BACK, E.PAUSED}) - {E.WAITING}),
-    E.PAUSED: frozenset(_LIVE | {E.CANCELLED, E.ABANDONED}),
+    E.PAUSED: frozenset(_LIVE | _ENDS | {E.ROLLING_BACK}),
     E.COMPLETED: frozenset({E.ROLLING_BACK}),
     E.FAILED: frozenset({E.ROLLING_BACK}),
     E.CANCELLED: frozenset({E.ROLLING_BACK}),
@@ -44,7 +44,17 @@ STEP: Mapping[S, frozenset[S]] = {
         }
     ),
     S.IN_PROGRESS: frozenset(
-        {S.COMPLETED, S.SKIPPED, S.FAILED, S.BLOCKED, S.UNCERTAIN, S.NOT_STARTED, S.CANCELLED, S.SIMULATED}
+        {
+            S.COMPLETED,
+            S.SKIPPED,
+            S.FAILED,
+            S.BLOCKED,
+            S.UNCERTAIN,
+            S.NOT_STARTED,
+            S.AWAITING_APPROVAL,
+            S.CANCELLED,
+            S.SIMULATED,
+        }
     ),
     S.AWAITING_APPROVAL: frozenset({S.IN_PROGRESS, S.SKIPPED, S.FAILED, S.BLOCKED, S.CANCELLED, S.NOT_STARTED}),
     S.AWAITING_INPUT: frozenset({S.COMPLETED, S.SKIPPED, S.FAILED, S.CANCELLED}),

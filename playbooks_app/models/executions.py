@@ -15,7 +15,8 @@ class Execution(Governed):
     """One run of one playbook version, pinned to it.
 
     `lease_owner`, `lease_until` and `fence` say which worker drives it: a worker commits only while the fence is its own.
-    `control` holds what people asked of it and the engine has yet to do (cancel, rollback).
+    `control` holds what people asked of it and the engine has yet to do (cancel, pause, rollback). Whoever changes an
+    execution or its steps beside the worker that drives it sets `wake_at`, so that this worker reads it anew.
     """
 
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="+")
@@ -37,6 +38,8 @@ class Execution(Governed):
     deadline = models.DateTimeField(null=True)
     result = models.JSONField(default=dict)
     control = models.JSONField(default=dict)
+    parent_step = models.ForeignKey("StepRun", on_delete=models.PROTECT, null=True, related_name="children")
+    depth = models.PositiveSmallIntegerField(default=0, help_text="How many executions stand above it.")
     trace_id = models.CharField(max_length=64, blank=True)
     lease_owner = models.CharField(max_length=100, blank=True)
     lease_until = models.DateTimeField(null=True)
@@ -48,12 +51,15 @@ class Execution(Governed):
             models.Index(fields=["tenant", "-id"], name="execution_recent"),
             models.Index(fields=["tenant", "status", "-id"], name="execution_by_status"),
             models.Index(fields=["wake_at"], condition=models.Q(wake_at__isnull=False), name="execution_due"),
-            models.Index(fields=["lease_until"], condition=models.Q(lease_until__isnull=False), name="execution_leased"),
+            models.Index(fields=["id"], condition=~models.Q(lease_owner=""), name="execution_driven"),
         ]
         constraints = [
             models.UniqueConstraint(
                 fields=["alert", "version"], condition=models.Q(started_by="trigger"), name="alert_starts_version_once"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["parent_step"], condition=models.Q(parent_step__isnull=False), name="step_starts_one_child"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -64,13 +70,18 @@ class StepRun(Governed):
     """One step of one execution, there from the start; an undo is a step run of its own."""
 
     execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="steps")
-    step_id = models.CharField(max_length=128, help_text="Its id in the playbook; an undo's is `undo:` and the step's.")
+    step_id = models.CharField(
+        max_length=128, help_text="Its id in the playbook, `sweep[0]` for an iteration, `undo:` and the step's for an undo."
+    )
     position = models.PositiveSmallIntegerField()
     name = models.CharField(max_length=200)
     kind = models.CharField(max_length=16)
     action = models.CharField(max_length=64, blank=True)
     effect = models.CharField(max_length=12, blank=True)
     undo_of = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="undos")
+    iteration_of = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="iterations")
+    number = models.PositiveSmallIntegerField(null=True, help_text="Which iteration it is, from 0.")
+    item = models.JSONField(null=True, help_text="The item of an iteration.")
     status = models.CharField(max_length=20, choices=StepStatus.choices(), default=StepStatus.NOT_STARTED)
     mode = models.CharField(max_length=9, choices=StepMode.choices(), blank=True)
     level = models.CharField(max_length=2, blank=True)

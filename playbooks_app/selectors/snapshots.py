@@ -1,9 +1,13 @@
 """An execution as the engine is shown it."""
 
+import dataclasses
+import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from accounts.selectors import stops
 from adapters import instances, registry
+from adapters.models import AdapterInstance
 from approvals.models import Request
 from core import clock
 from core.errors import DomainError
@@ -21,36 +25,89 @@ def playbook_of(execution: Execution) -> Playbook:
     return loader.parse_canonical(execution.version.document, digest=execution.version.digest)
 
 
-def take(execution: Execution, runs: list[StepRun], now: Any) -> State:
-    """Return the state of `execution`, whose rows were just read."""
+class Instances:
+    """The adapter instances that serve an execution's steps, looked up once while it is driven."""
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+        self._found: dict[tuple[str, str], AdapterInstance | DomainError] = {}
+
+    def get(self, step: Step) -> AdapterInstance:
+        """Return the instance that serves a step; raises NoInstance."""
+        found = self._lookup(step.action or "", step.adapter or "")
+        if isinstance(found, DomainError):
+            raise found
+        return found
+
+    def facts(self, step: Step) -> Facts:
+        """Return what the adapter that serves a step declares of its action."""
+        action = step.action or ""
+        found = self._lookup(action, step.adapter or "")
+        if isinstance(found, DomainError):
+            known = registry.actions().get(action)
+            return Facts(effect=known.effect if known else "irreversible", notification=bool(known and known.notification))
+        declared = registry.adapter(found.adapter).action(action)
+        return Facts(effect=declared.effect, notification=declared.notification, repeatable=declared.repeatable)
+
+    def _lookup(self, action: str, name: str) -> AdapterInstance | DomainError:
+        if (action, name) not in self._found:
+            execution = self._execution
+            try:
+                found: AdapterInstance | DomainError = instances.resolve(
+                    tenant_id=execution.tenant_id, environment_id=execution.environment_id, action=action, name=name
+                )
+            except DomainError as error:
+                found = error
+            self._found[action, name] = found
+        return self._found[action, name]
+
+
+def read(execution_id: uuid.UUID) -> Execution:
+    """Return an execution with all that driving it reads; raises DoesNotExist."""
+    rows = Execution.objects.select_related("version__playbook", "tenant", "environment", "alert")
+    return rows.get(pk=execution_id)
+
+
+def take(
+    execution: Execution, runs: Mapping[str, StepRun], serving: Instances, now: Any, in_flight: frozenset[str] = frozenset()
+) -> State:
+    """Return the state of `execution`, whose rows were read."""
     playbook = playbook_of(execution)
-    by_id = {run.step_id: run for run in runs}
-    undos = {run.undo_of_id: run for run in runs if run.undo_of_id}
-    asked = {run.approval_id for run in runs if run.approval_id and run.status in ASKED}
-    requests = Request.objects.in_bulk(asked) if asked else {}
-    order = {
-        run.pk: number for number, run in enumerate(sorted(runs, key=lambda run: (run.completed_at or now, run.position)), 1)
-    }
-    steps = {
-        step.id: _step(step, by_id[step.id], undos.get(by_id[step.id].pk), requests.get(by_id[step.id].approval_id), order)
+    undos = {run.undo_of_id: run for run in runs.values() if run.undo_of_id}
+    seeing = _Seeing(undos, _requests(runs), _orders(runs, now), _children(runs))
+    steps = {step.id: seeing.step(step, runs) for step in playbook.steps}
+    facts = {
+        step.id: serving.facts(step)
         for step in playbook.steps
+        if step.kind is StepKind.ACTION and steps[step.id].status is StepStatus.NOT_STARTED
     }
     return State(
         playbook=playbook,
         status=ExecutionStatus(execution.status),
         level=Level(execution.level),
         steps=steps,
-        scope=scope(execution, playbook, by_id, now),
-        facts=_facts(execution, playbook, steps),
+        scope=scope(execution, playbook, runs, now),
+        facts=facts,
         drill=execution.drill,
-        stopped=stops.standing(execution.tenant_id) is not None,
+        stopped=_may_write(execution, runs, facts) and stops.standing(execution.tenant_id) is not None,
         approve_notifications=execution.tenant.approve_notifications,
         control=execution.control,
         deadline=execution.deadline,
+        in_flight=in_flight,
     )
 
 
-def scope(execution: Execution, playbook: Playbook, runs: dict[str, StepRun], now: Any) -> dict[str, Any]:
+def _may_write(execution: Execution, runs: Mapping[str, StepRun], facts: Mapping[str, Facts]) -> bool:
+    """Return whether anything is left that an emergency stop would hold back; reads are never held."""
+    held = (StepStatus.BLOCKED, StepStatus.AWAITING_APPROVAL, StepStatus.SIMULATED)
+    return (
+        execution.status == ExecutionStatus.ROLLING_BACK
+        or any(fact.effect != "read" for fact in facts.values())
+        or any(run.status in held for run in runs.values())
+    )
+
+
+def scope(execution: Execution, playbook: Playbook, runs: Mapping[str, StepRun], now: Any) -> dict[str, Any]:
     """Return the names that expressions see."""
     return {
         "alert": execution.event,
@@ -69,37 +126,60 @@ def _seen(run: StepRun) -> dict[str, Any]:
     return seen if run.output is None else {**seen, "output": run.output}
 
 
-def _step(step: Step, run: StepRun, undo: StepRun | None, request: Request | None, order: dict[Any, int]) -> StepState:
-    return StepState(
-        status=StepStatus(run.status),
-        output=run.output,
-        mode=run.mode,
-        decision=run.decision,
-        attempt=run.attempt,
-        order=order[run.pk] if run.completed_at else 0,
-        effect=run.effect,
-        approval=request.status if request else "",
-        on_timeout=request.on_timeout if request else "halt",
-        retry_at=run.retry_at,
-        undo=StepStatus(undo.status) if undo else None,
-        undoable=step.rollback is not None and run.mode == "real" and run.status == StepStatus.COMPLETED,
-        refused=bool(run.error and run.error.get("code") == "refused"),
-    )
+def _requests(runs: Mapping[str, StepRun]) -> dict[Any, Request]:
+    waiting = (*ASKED, StepStatus.IN_PROGRESS)
+    asked = {run.approval_id for run in runs.values() if run.approval_id and run.status in waiting}
+    return dict(Request.objects.in_bulk(asked)) if asked else {}
 
 
-def _facts(execution: Execution, playbook: Playbook, steps: dict[str, StepState]) -> dict[str, Facts]:
-    """Look adapters up only for steps that have not started: theirs is the only question still open."""
-    wanted = [step for step in playbook.steps if step.kind is StepKind.ACTION and steps[step.id].status is StepStatus.NOT_STARTED]
-    return {step.id: _declared(execution, step.action or "", step.adapter or "") for step in wanted}
+def _orders(runs: Mapping[str, StepRun], now: Any) -> dict[Any, int]:
+    ended = sorted((run for run in runs.values() if run.completed_at), key=lambda run: (run.completed_at or now, run.position))
+    return {run.pk: number for number, run in enumerate(ended, 1)}
 
 
-def _declared(execution: Execution, action: str, adapter: str) -> Facts:
-    try:
-        instance = instances.resolve(
-            tenant_id=execution.tenant_id, environment_id=execution.environment_id, action=action, name=adapter
+def _children(runs: Mapping[str, StepRun]) -> dict[Any, ExecutionStatus]:
+    parents = [run.pk for run in runs.values() if run.kind == "playbook" and run.status == StepStatus.IN_PROGRESS]
+    rows = Execution.objects.filter(parent_step__in=parents).values_list("parent_step", "status") if parents else ()
+    return {parent: ExecutionStatus(status) for parent, status in rows}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Seeing:
+    """What is needed to show one step, read for all of them at once."""
+
+    undos: Mapping[Any, StepRun]
+    requests: Mapping[Any, Request]
+    orders: Mapping[Any, int]
+    children: Mapping[Any, ExecutionStatus]
+
+    def step(self, step: Step, runs: Mapping[str, StepRun]) -> StepState:
+        """Return a step with its iterations, where it has any."""
+        run = runs[step.id]
+        if step.for_each is None:
+            return self._one(step, run)
+        rows = sorted((row for row in runs.values() if row.iteration_of_id == run.pk), key=lambda row: row.number or 0)
+        found = self._one(step, run)
+        items = tuple(self._one(step, row) for row in rows)
+        return dataclasses.replace(found, expanded=bool(items), iterations=items, undoable=found.undoable and not items)
+
+    def _one(self, step: Step, run: StepRun) -> StepState:
+        request, undo = self.requests.get(run.approval_id), self.undos.get(run.pk)
+        completed = run.mode == "real" and run.status == StepStatus.COMPLETED
+        return StepState(
+            status=StepStatus(run.status),
+            output=run.output,
+            mode=run.mode,
+            decision=run.decision,
+            attempt=run.attempt,
+            order=self.orders.get(run.pk, 0),
+            effect=run.effect,
+            approval=request.status if request else "",
+            on_timeout=request.on_timeout if request else "halt",
+            retry_at=run.retry_at,
+            started_at=run.started_at,
+            undo=StepStatus(undo.status) if undo else None,
+            undoable=completed and (step.rollback is not None or step.kind is StepKind.PLAYBOOK),
+            refused=bool(run.error and run.error.get("code") == "refused"),
+            calling=run.status == StepStatus.IN_PROGRESS and run.call_id is not None,
+            child=self.children.get(run.pk),
         )
-    except DomainError:
-        known = registry.actions().get(action)
-        return Facts(effect=known.effect if known else "irreversible", notification=bool(known and known.notification))
-    declared = registry.adapter(instance.adapter).action(action)
-    return Facts(effect=declared.effect, notification=declared.notification, repeatable=declared.repeatable)

@@ -1,10 +1,9 @@
-"""Commands that put a write before people: ask first, or rehearse and queue."""
+"""Commands that put writes before people: ask first, or rehearse and queue; one by one or for each item at once."""
 
+import dataclasses
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-from django.db import transaction
 
 from adapters import calls, errors, simulation
 from adapters.models import AdapterInstance
@@ -13,106 +12,162 @@ from approvals.choices import OnTimeout
 from approvals.models import Request
 from approvals.services import requests
 from audit.choices import Kind
-from core import canonical, clock
+from core import canonical
 from core.errors import DomainError
 from playbooks_app.choices import StepMode, StepStatus
 from playbooks_app.engine import model
-from playbooks_app.models import Execution, StepRun
-from playbooks_app.selectors import snapshots
-from playbooks_app.services import calling, documents, journaling, leases, waiting
-from playbooks_app.services.leases import Lease
+from playbooks_app.models import StepRun
+from playbooks_app.services import documents, journaling, steps, waiting
+from playbooks_app.services.drive import Drive
 from playbooks_app.spec.schema import ApprovalPolicy, Step
 
-Runs = Mapping[str, StepRun]
+OPEN = (StepStatus.NOT_STARTED, StepStatus.AWAITING_APPROVAL, StepStatus.SIMULATED)
 
 
-def ask(execution: Execution, runs: Runs, command: model.Ask, lease: Lease) -> None:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """The dry runs of what is about to be asked for, and the instance that would make the calls."""
+
+    instance: AdapterInstance
+    runs: tuple[Simulation, ...]
+
+
+def ask(drive: Drive, command: model.Ask) -> None:
     """Ask people before the call is made; the step waits."""
-    run, step = runs[command.step], calling.step_of(execution, command.step)
-    rehearsed = _rehearsed(execution, runs, step, command, lease)
+    run, step = drive.runs[command.step], drive.step(command.step)
+    rehearsed = _rehearsed(drive, step, [command.params], command.evaluations)
     if rehearsed is None:
         return
-    instance, simulated = rehearsed
-    policy = policy_of(execution, step)
-    now = clock.now()
-    with transaction.atomic():
-        leases.hold(lease, now=now)
-        waiting.show(run, command.params)
-        run.simulation = _plain(simulated)
-        run.effect = calls.action_of(instance, step.action or "").effect
-        request = _request(execution, run, step, instance, simulated, policy, now + policy.timeout, now, queued=False)
-        run.approval_id = request.pk
-        run.waiting_for = f"{policy.quorum} of {', '.join(map(str, policy.approvers))}"
-        waiting.place(
-            execution, run, StepStatus.AWAITING_APPROVAL, now, command, kind=Kind.STEP_WAITING, approval=str(request.pk)
-        )
+    steps.show(run, command.params)
+    with drive.transaction() as now:
+        _asked(drive, run, step, rehearsed, now, queued=False)
+        run.waiting_for = _needed(drive, step)
+        drive.place(run, StepStatus.AWAITING_APPROVAL, now, command, kind=Kind.STEP_WAITING, approval=str(run.approval_id))
 
 
-def simulate(execution: Execution, runs: Runs, command: model.Simulate, lease: Lease) -> None:
+def simulate(drive: Drive, command: model.Simulate) -> None:
     """Rehearse the call, queue it for one click, and go on with the predicted output."""
-    run, step = runs[command.step], calling.step_of(execution, command.step)
-    rehearsed = _rehearsed(execution, runs, step, command, lease)
+    run, step = drive.runs[command.step], drive.step(command.step)
+    rehearsed = _rehearsed(drive, step, [command.params], command.evaluations)
     if rehearsed is None:
         return
-    instance, simulated = rehearsed
-    policy = policy_of(execution, step)
-    now = clock.now()
-    with transaction.atomic():
-        leases.hold(lease, now=now)
-        waiting.show(run, command.params)
-        run.mode, run.simulation = StepMode.SIMULATED, _plain(simulated)
-        output: Any = canonical.plain(simulated.result.output)
-        run.output = output
-        run.effect = calls.action_of(instance, step.action or "").effect
-        data: dict[str, Any] = {"risk": simulated.impact.risk}
-        if command.queue:
-            request = _request(execution, run, step, instance, simulated, policy, now + policy.ttl, now, queued=True)
-            run.approval_id, data["approval"] = request.pk, str(request.pk)
-        waiting.place(execution, run, StepStatus.SIMULATED, now, command, **data)
-        _mark_downstream(execution, step.id)
+    steps.show(run, command.params)
+    with drive.transaction() as now:
+        data = _asked(drive, run, step, rehearsed, now, queued=True, ask=command.queue)
+        run.mode = StepMode.SIMULATED
+        run.output = _predicted(rehearsed.runs[0])
+        drive.place(run, StepStatus.SIMULATED, now, command, **data)
+        _mark_downstream(drive, step.id)
 
 
-def policy_of(execution: Execution, step: Step) -> ApprovalPolicy:
+def ask_for_all(drive: Drive, command: model.Expand, items: Sequence[StepRun]) -> None:
+    """Ask once for all iterations of a step, with every target listed; at L2 rehearse all and queue them as one."""
+    run, step = drive.runs[command.step], drive.step(command.step)
+    rehearsed = _rehearsed(drive, step, command.params, command.evaluations)
+    if rehearsed is None:
+        return
+    steps.show(run, list(command.params))
+    queued = command.then == "simulate"
+    with drive.transaction() as now:
+        data = _asked(drive, run, step, rehearsed, now, queued=queued, ask=command.queue or not queued)
+        status = StepStatus.SIMULATED if queued else StepStatus.AWAITING_APPROVAL
+        kind = None if queued else Kind.STEP_WAITING
+        for item, found in zip(items, rehearsed.runs, strict=True):
+            item.simulation, item.approval_id, item.effect = canonical.plain(found.to_dict()), run.approval_id, run.effect
+            item.mode, item.output = (StepMode.SIMULATED, _predicted(found)) if queued else ("", None)
+            drive.place(item, status, now, kind=kind)
+        if queued:
+            run.mode, run.output = StepMode.SIMULATED, [item.output for item in items]
+            _mark_downstream(drive, step.id)
+        else:
+            run.waiting_for = _needed(drive, step)
+        drive.place(run, status, now, command, kind=kind, **data)
+
+
+def ask_for_rest(drive: Drive, run: StepRun, step: Step) -> None:
+    """Ask again, with the parameters that were resolved once, for what is left of a step whose consent no longer fits."""
+    items = [item for item in drive.iterations_of(run) if item.status in OPEN]
+    params: Any = [item.params for item in items] if drive.iterations_of(run) else [run.params]
+    rehearsed = _rehearsed(drive, step, params, ())
+    if rehearsed is None:
+        return
+    queued = run.status == StepStatus.SIMULATED
+    with drive.transaction() as now:
+        if items:
+            steps.show(run, params)
+        data = _asked(drive, run, step, rehearsed, now, queued=queued)
+        for item in items:
+            item.approval_id = run.approval_id
+            drive.batch.change(item)
+        if run.status == StepStatus.IN_PROGRESS:
+            run.waiting_for = _needed(drive, step)
+            drive.place(run, StepStatus.AWAITING_APPROVAL, now, kind=Kind.STEP_WAITING, **data)
+        else:
+            drive.batch.change(run)
+            drive.batch.facts.append(journaling.step_fact(drive.execution, run, Kind.STEP_WAITING, now=now, **data))
+
+
+def policy_of(drive: Drive, step: Step) -> ApprovalPolicy:
     """Return who decides about a step: the playbook's policy, overridden field by field."""
-    policy = snapshots.playbook_of(execution).approval_policy
-    return step.approval.over(policy) if step.approval else policy
+    return drive.playbook.policy_for(step)
+
+
+def _needed(drive: Drive, step: Step) -> str:
+    policy = policy_of(drive, step)
+    return f"{policy.quorum} of {', '.join(map(str, policy.approvers))}"
 
 
 def _rehearsed(
-    execution: Execution, runs: Runs, step: Step, command: model.Ask | model.Simulate, lease: Lease
-) -> tuple[AdapterInstance, Simulation] | None:
-    """Return the dry run of a step, or fail the step where there cannot be one."""
+    drive: Drive, step: Step, params: Sequence[Mapping[str, Any]], evaluations: tuple[dict[str, Any], ...]
+) -> Rehearsal | None:
+    """Return the dry runs of a step, or fail the step where there cannot be one."""
+    execution = drive.execution
     try:
-        instance = calling.instance_of(execution, step)
-        found = simulation.simulate(
-            instance=instance, action=step.action or "", params=command.params, environment_kind=execution.environment.kind,
-            confidence=execution.alert.confidence if execution.alert else None, tenant_id=execution.tenant_id,
+        instance = drive.instances.get(step)
+        found = tuple(
+            simulation.simulate(
+                instance=instance, action=step.action or "", params=one, environment_kind=execution.environment.kind,
+                confidence=execution.alert.confidence if execution.alert else None, tenant_id=execution.tenant_id,
+            )
+            for one in params
         )  # fmt: skip
     except DomainError as error:
-        waiting.fail(execution, runs, model.Fail(step.id, command.evaluations, error.code, error.sentence), lease)
+        waiting.fail(drive, model.Fail(step.id, evaluations, error.code, error.sentence))
     except errors.AdapterError as error:
-        waiting.fail(
-            execution, runs, model.Fail(step.id, command.evaluations, error.code, f"{error.message} {error.hint}"), lease
-        )
+        waiting.fail(drive, model.Fail(step.id, evaluations, error.code, f"{error.message} {error.hint}"))
     else:
-        return instance, found
+        return Rehearsal(instance, found)
     return None
 
 
+def _asked(
+    drive: Drive, run: StepRun, step: Step, rehearsed: Rehearsal, now: dt.datetime, *, queued: bool, ask: bool = True
+) -> dict[str, Any]:
+    """Keep what the dry run found, ask for consent to it, and return what the journal says of it."""
+    shown: Any = canonical.plain(documents.shown(rehearsed.runs))
+    run.simulation = {**shown, "risk": shown["impact"]["risk"], "action": step.action}
+    run.effect = calls.action_of(rehearsed.instance, step.action or "").effect
+    data: dict[str, Any] = {"risk": shown["impact"]["risk"]}
+    if ask:
+        request = _request(drive, run, step, rehearsed, shown, now, queued=queued)
+        run.approval_id, data["approval"] = request.pk, str(request.pk)
+    return data
+
+
 def _request(
-    execution: Execution, run: StepRun, step: Step, instance: AdapterInstance, simulated: Simulation, policy: ApprovalPolicy,
-    expires_at: dt.datetime, now: dt.datetime, *, queued: bool,
-) -> Request:  # fmt: skip
+    drive: Drive, run: StepRun, step: Step, rehearsed: Rehearsal, shown: dict[str, Any], now: dt.datetime, *, queued: bool
+) -> Request:
+    execution, policy, instance = drive.execution, policy_of(drive, step), rehearsed.instance
     action = calls.action_of(instance, step.action or "")
-    target = action.target_of(run.params or {})
+    target = ", ".join(shown["impact"]["targets"])[:250]
     excluded = [execution.started_by_user_id] if execution.started_by_user_id else []
     return requests.ask(
         tenant_id=execution.tenant_id,
         environment=execution.environment,
         subject=("step", run.pk),
-        stream=f"execution:{execution.pk}",
+        stream=journaling.stream_of(execution),
         title=f"{action.verb or action.name} {target}".strip(),
-        document={"call": documents.call_of(execution, run, step, instance), "shown": documents.shown(simulated)},
+        document={"call": documents.call_of(execution, run, step, instance), "shown": shown},
         labels=documents.labels(execution, step, target, action.effect),
         policy=requests.Policy(
             roles=[str(role) for role in policy.approvers], quorum=policy.quorum, four_eyes=policy.four_eyes,
@@ -120,22 +175,24 @@ def _request(
         ),
         excluded_user_ids=excluded,
         simulated=queued,
-        expires_at=expires_at,
-        confidence=simulated.confidence,
-        risk=simulated.impact.risk,
+        expires_at=now + (policy.ttl if queued else policy.timeout),
+        confidence=rehearsed.runs[0].confidence,
+        risk=shown["impact"]["risk"],
         actor=journaling.ENGINE,
         now=now,
     )  # fmt: skip
 
 
-def _mark_downstream(execution: Execution, step_id: str) -> None:
+def _predicted(found: Simulation) -> Any:
+    return canonical.plain(found.result.output)
+
+
+def _mark_downstream(drive: Drive, step_id: str) -> None:
     """Steps that come after a simulated one build on predicted output, and say so."""
-    reached, steps = {step_id}, snapshots.playbook_of(execution).steps
-    for step in steps:
+    reached = {step_id}
+    for step in drive.playbook.steps:
         if reached & set(step.needs):
             reached.add(step.id)
-    execution.steps.filter(step_id__in=reached - {step_id}).update(built_on_simulated=True)
-
-
-def _plain(simulated: Simulation) -> Any:
-    return canonical.plain(simulated.to_dict())
+    for run_id in reached - {step_id}:
+        drive.runs[run_id].built_on_simulated = True
+        drive.batch.change(drive.runs[run_id])

@@ -1,6 +1,7 @@
 """What people approve: the `call` that would be sent and what is `shown` with it; and the receipt afterwards."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from adapters import calls
@@ -33,14 +34,33 @@ def undo_of(execution: Execution, step: Step) -> dict[str, Any] | None:
     if step.rollback is None:
         return None
     scope = snapshots.scope(execution, snapshots.playbook_of(execution), {}, execution.started_at)
+    if step.for_each is not None:
+        scope = {**scope, step.loop_variable: f"⟨{step.loop_variable}⟩"}
     params = templates.compile_template(dict(step.rollback.params)).render(scope, unresolved="mark").value
     return {"action": step.rollback.action, "with": params}
 
 
-def shown(simulation: Simulation) -> dict[str, Any]:
-    """Return what is shown with a request; it is never computed again."""
-    found = simulation.to_dict()
-    return {name: found[name] for name in ("impact", "before", "after", "confidence", "findings", "would_execute")}
+def shown(found: Sequence[Simulation]) -> dict[str, Any]:
+    """Return what is shown with a request; it is never computed again. Of several calls, the riskiest explains the risk."""
+    rows = [one.to_dict() for one in found]
+    names = ("impact", "before", "after", "confidence", "findings", "would_execute")
+    worst = max(rows, key=lambda row: row["impact"]["risk"])
+    if len(rows) == 1:
+        return {name: worst[name] for name in names}
+    targets = [target for row in rows for target in row["impact"]["targets"]]
+    reach: dict[str, list[str]] = {}
+    for row in rows:
+        for kind, keys in row["impact"]["blast_radius"].items():
+            reach[kind] = sorted({*reach.get(kind, []), *keys})
+    summary = f"{len(rows)} times, at most: {worst['impact']['summary']}"
+    return {
+        "impact": {**worst["impact"], "summary": summary, "targets": targets, "blast_radius": reach},
+        "before": {"each": [row["before"] for row in rows]},
+        "after": {"each": [row["after"] for row in rows]},
+        "confidence": worst["confidence"],
+        "findings": [finding for row in rows for finding in row["findings"]],
+        "would_execute": any(row["would_execute"] for row in rows),
+    }
 
 
 def labels(execution: Execution, step: Step, target: str, effect: str) -> dict[str, Any]:
@@ -64,9 +84,16 @@ def labels(execution: Execution, step: Step, target: str, effect: str) -> dict[s
     return {name: value for name, value in found.items() if value}
 
 
-def receipt(request: Request, row: CallRow, now: dt.datetime) -> dict[str, Any]:
-    """Return the receipt of a real write."""
-    last = entries.of_stream(request.stream)[-1]
+def receipt(request: Request, rows: Sequence[CallRow], now: dt.datetime) -> dict[str, Any]:
+    """Return the receipt of a real write, or of all that one consent covered."""
+    row, last = rows[0], entries.last_of(request.stream)
+    made: dict[str, Any] = {"params_sha256": canonical.digest(row.params), "result_sha256": row.result_digest}
+    if request.document["call"]["params"] != row.params:
+        made = {
+            "params_sha256": canonical.digest([one.params for one in rows]),
+            "result_sha256": canonical.digest([one.result_digest for one in rows]),
+            "calls": len(rows),
+        }
     return {
         "call": request.call_digest,
         "request": request.digest,
@@ -80,7 +107,6 @@ def receipt(request: Request, row: CallRow, now: dt.datetime) -> dict[str, Any]:
         "adapter": row.adapter,
         "adapter_version": row.adapter_version,
         "live": row.live,
-        "params_sha256": canonical.digest(row.params),
-        "result_sha256": row.result_digest,
+        **made,
         "journal": {"stream": last.stream, "seq": last.seq, "hash": last.hash},
     }

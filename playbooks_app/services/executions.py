@@ -11,15 +11,17 @@ from django.db import transaction
 from accounts.choices import Permission
 from accounts.models import Environment, Tenant
 from accounts.selectors import access
+from approvals.services import requests
 from audit.choices import Kind
-from core import canonical, tasks, tracing
+from audit.journal import Tail
+from core import canonical, clock, tasks, tracing, writes
 from core.actors import Actor
-from core.errors import Conflict, Invalid, NotAvailableYet, NotFound
+from core.errors import Conflict, Invalid, NotFound
 from incidents.models import Alert, Incident
 from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus, StepMode, StepStatus
 from playbooks_app.engine import levels, states
 from playbooks_app.models import Execution, Note, PlaybookVersion, StepRun
-from playbooks_app.services import journaling, waiting
+from playbooks_app.services import journaling, leases, steps
 from playbooks_app.spec import loader
 from playbooks_app.spec.schema import Level, Playbook, StepKind
 
@@ -71,6 +73,12 @@ class NoSuchBranch(Invalid):
     code = "no_such_branch"
 
 
+class NotPaused(Conflict):
+    """This execution is not paused."""
+
+    code = "not_paused"
+
+
 class NothingToUndo(Conflict):
     """This execution has changed nothing that could be undone."""
 
@@ -91,9 +99,12 @@ def start(
     drill: bool = False,
     incident: Incident | None = None,
     title: str = "",
+    parent: StepRun | None = None,
+    started_by_user_id: uuid.UUID | None = None,
 ) -> Execution:
     """Return a new execution with all its steps, which a worker begins at once.
 
+    One that a step of another starts names it as `parent`; the person behind that one stays the person behind this one.
     Raises NothingActive, WrongInputs, LevelRefused.
     """
     if version is None:
@@ -102,24 +113,29 @@ def start(
     effective = _level(tenant, playbook, level)
     given = _inputs(playbook, inputs or {})
     document: Any = alert.document if alert else dict(event or {})
-    with transaction.atomic():
-        execution = Execution.objects.create(
-            tenant=tenant, environment=environment, version=version, alert=alert, incident=incident, title=_title(title, playbook, alert),
-            level=effective.level, level_cap=effective.cap, drill=drill, inputs=given, event=document, started_by=actor.name,
-            started_by_user_id=actor.user_id, started_at=now, created_at=now, trace_id=tracing.current(),
-            deadline=now + playbook.timeout if playbook.timeout else None, wake_at=now,
-        )  # fmt: skip
-        StepRun.objects.bulk_create(
-            StepRun(
-                tenant=tenant, execution=execution, step_id=step.id, position=position, name=step.title, kind=step.kind.value,
-                action=step.action or "", level=levels.of_step(effective.level, step.level), created_at=now,
-            )
-            for position, step in enumerate(playbook.steps)
-        )  # fmt: skip
-        journaling.of_execution(
-            execution, Kind.EXECUTION_STARTED, now=now, actor=actor, playbook=version.playbook.slug, version=version.number,
-            playbook_sha256=version.digest, level=effective.level, cap=effective.cap, drill=drill,
-        )  # fmt: skip
+    execution = Execution(
+        tenant=tenant, environment=environment, version=version, alert=alert, incident=incident, title=_title(title, playbook, alert),
+        level=effective.level, level_cap=effective.cap, drill=drill, inputs=given, event=document,
+        started_by=f"playbook {parent.execution.version.playbook.slug}" if parent else actor.name, parent_step=parent,
+        depth=parent.execution.depth + 1 if parent else 0, started_by_user_id=started_by_user_id or actor.user_id,
+        started_at=now, created_at=now, trace_id=tracing.current(), wake_at=now,
+        deadline=now + playbook.timeout if playbook.timeout else None,
+    )  # fmt: skip
+    runs = [
+        StepRun(
+            tenant=tenant, execution=execution, step_id=step.id, position=position, name=step.title, kind=step.kind.value,
+            action=step.action or "", level=levels.of_step(effective.level, step.level), created_at=now,
+        )
+        for position, step in enumerate(playbook.steps)
+    ]  # fmt: skip
+    fact = journaling.execution_fact(
+        execution, Kind.EXECUTION_STARTED, now=now, actor=actor, playbook=version.playbook.slug, version=version.number,
+        playbook_sha256=version.digest, level=effective.level, cap=effective.cap, drill=drill,
+    )  # fmt: skip
+    links = Tail(journaling.stream_of(execution), 0, "").chain([fact])
+    writes.write([], [writes.Insert([execution]), writes.Insert(runs), *links.changes])
+    execution._state.adding = False
+    links.written()
     return execution
 
 
@@ -139,7 +155,7 @@ def rollback(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.date
         undone = {step.id for step in playbook.steps if step.rollback is not None}
         if not any(run.step_id in undone for run in done):
             raise NothingToUndo
-        return _control(execution, "rollback", Kind.EXECUTION_ROLLBACK, reason, actor, now)
+        return control(execution, "rollback", Kind.EXECUTION_ROLLBACK, reason, actor, now)
 
 
 def abandon(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.datetime) -> Execution:
@@ -152,9 +168,26 @@ def complete(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.date
     return _close(execution_id, ExecutionStatus.COMPLETED, reason, actor, now)
 
 
-def pause(*, execution_id: uuid.UUID, actor: Actor, now: dt.datetime) -> Execution:
-    """Refuse: pausing is not available yet."""
-    raise NotAvailableYet("Pausing an execution is not available yet. Cancel it, or stop all writes with the emergency stop.")
+def pause(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.datetime) -> Execution:
+    """Ask for nothing new to start: calls under way finish and are recorded. Its time stops with it."""
+    return _ask(execution_id, "pause", Kind.EXECUTION_PAUSE, reason, actor, now)
+
+
+def resume(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.datetime) -> Execution:
+    """Let a paused execution go on; the time that it was paused does not count. Raises NotPaused."""
+    with transaction.atomic():
+        execution = locked(execution_id)
+        paused = execution.control.get("pause")
+        if not paused:
+            raise NotPaused
+        if execution.deadline is not None:
+            execution.deadline += now - clock.parse(paused["at"])
+        execution.control = {name: asked for name, asked in execution.control.items() if name != "pause"}
+        execution.wake_at = now
+        execution.save(update_fields=["control", "deadline", "wake_at"])
+        journaling.of_execution(execution, Kind.EXECUTION_RESUME, now=now, actor=actor, reason=reason[:500])
+        tasks.enqueue(ADVANCE, execution_id=str(execution.pk))
+    return execution
 
 
 def note(*, execution_id: uuid.UUID, text: str, actor: Actor, now: dt.datetime, step_id: str = "") -> Note:
@@ -205,7 +238,7 @@ def update_step(
             _finish(execution, run, StepStatus(status), output, actor, now)
         elif status is not None:
             raise Invalid("A person marks a step as completed or skipped.", fields={"status": ["completed", "skipped"]})
-        tasks.enqueue(ADVANCE, execution_id=str(execution.pk))
+        _wake(execution, now)
     return run
 
 
@@ -228,8 +261,8 @@ def answer_uncertain(
             _look_again(execution, run, actor, now)
         else:
             run.error, run.approval_id = (None, run.approval_id) if answer == "happened" else (run.error, None)
-            waiting.place(execution, run, ends[answer], now, answered_by=actor.name, answer=answer, reason=reason[:500])
-        tasks.enqueue(ADVANCE, execution_id=str(execution.pk))
+            steps.place(execution, run, ends[answer], now, answered_by=actor.name, answer=answer, reason=reason[:500])
+        _wake(execution, now)
     return run
 
 
@@ -240,6 +273,11 @@ def locked(execution_id: uuid.UUID) -> Execution:
     if execution is None:
         raise NoSuchExecution
     return execution
+
+
+def _wake(execution: Execution, now: dt.datetime) -> None:
+    leases.wake(execution.pk, now=now)
+    tasks.enqueue(ADVANCE, execution_id=str(execution.pk))
 
 
 def _look_again(execution: Execution, run: StepRun, actor: Actor, now: dt.datetime) -> None:
@@ -279,11 +317,12 @@ def _ask(execution_id: uuid.UUID, what: str, kind: Kind, reason: str, actor: Act
         execution = locked(execution_id)
         if execution.status in FINAL_EXECUTION or execution.status == ExecutionStatus.ROLLING_BACK:
             raise HasEnded(f"This execution is {execution.status.replace('_', ' ')} already.")
-        return _control(execution, what, kind, reason, actor, now)
+        return control(execution, what, kind, reason, actor, now)
 
 
-def _control(execution: Execution, what: str, kind: Kind, reason: str, actor: Actor, now: dt.datetime) -> Execution:
-    execution.control = {**execution.control, what: {"by": actor.name, "reason": reason[:500]}}
+def control(execution: Execution, what: str, kind: Kind, reason: str, actor: Actor, now: dt.datetime) -> Execution:
+    """Note what is asked of an execution, in the caller's transaction, and wake whoever drives it."""
+    execution.control = {**execution.control, what: {"by": actor.name, "reason": reason[:500], "at": clock.iso(now)}}
     execution.wake_at = now
     execution.save(update_fields=["control", "wake_at"])
     journaling.of_execution(execution, kind, now=now, actor=actor, reason=reason[:500])
@@ -296,7 +335,7 @@ def _close(execution_id: uuid.UUID, status: ExecutionStatus, reason: str, actor:
         execution = locked(execution_id)
         if execution.status in FINAL_EXECUTION:
             raise HasEnded(f"This execution is {execution.status.replace('_', ' ')} already.")
-        if execution.steps.filter(status=StepStatus.IN_PROGRESS).exists():
+        if execution.steps.filter(status=StepStatus.IN_PROGRESS, call_id__isnull=False).exists():
             raise Conflict("A call is under way: wait for it, or cancel the execution.")
         try:
             execution.status = states.execution(execution.status, status)
@@ -304,8 +343,9 @@ def _close(execution_id: uuid.UUID, status: ExecutionStatus, reason: str, actor:
             raise Conflict(str(error)) from error
         for run in execution.steps.exclude(status__in=states.ENDED):
             if run.approval_id:
-                waiting.withdraw(run.approval_id, reason or f"the execution was {status}", now)
-            waiting.place(execution, run, StepStatus.CANCELLED, now)
+                why = reason or f"the execution was {status}"
+                requests.withdraw(request_id=run.approval_id, reason=why, actor=journaling.ENGINE, now=now)
+            steps.place(execution, run, StepStatus.CANCELLED, now)
         execution.completed_at, execution.result = now, {"outcome": status.value, "why": reason[:500]}
         # Raising the fence keeps a worker that drives it at this moment from committing.
         execution.fence, execution.wake_at = execution.fence + 1, None
@@ -335,7 +375,7 @@ def _decide(execution: Execution, run: StepRun, decision: str, actor: Actor, now
     if step.kind is not StepKind.DECISION or decision not in step.branches:
         raise NoSuchBranch(fields={"decision": sorted(step.branches)})
     run.decision, run.mode, run.output = decision, StepMode.MANUAL, {"chosen": decision}
-    waiting.place(execution, run, StepStatus.COMPLETED, now, decision=decision, by=actor.name)
+    steps.place(execution, run, StepStatus.COMPLETED, now, decision=decision, by=actor.name)
 
 
 def _finish(
@@ -348,7 +388,7 @@ def _finish(
     if status == StepStatus.COMPLETED and output is not None:
         plain: Any = canonical.plain(dict(output))
         run.output = plain
-    waiting.place(execution, run, status, now, by=actor.name, mode=run.mode)
+    steps.place(execution, run, status, now, by=actor.name, mode=run.mode)
 
 
 def _must_wait(execution: Execution, run: StepRun, actor: Actor) -> None:

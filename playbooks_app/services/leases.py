@@ -6,16 +6,20 @@ import os
 import platform
 import uuid
 
-from django.db.models import F, Q
+from django.db.models import Q
 
 from core import ids
 from playbooks_app.models import Execution
 
-LENGTH = dt.timedelta(seconds=60)
+LENGTH = dt.timedelta(seconds=30)
 
 
 class LostLease(Exception):
     """Another worker has taken this execution over; what this one was about to write is dropped."""
+
+
+class Stale(Exception):
+    """Somebody changed this execution since the worker read it: it is read anew before anything is written."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,7 +29,7 @@ class Lease:
     execution_id: uuid.UUID
     owner: str
     fence: int
-    taken_over: bool
+    taken_over: bool = False
 
 
 def owner() -> str:
@@ -33,30 +37,57 @@ def owner() -> str:
     return f"{platform.node()[:40]}:{os.getpid()}:{ids.new().hex[-12:]}"
 
 
-def acquire(execution_id: uuid.UUID, *, owner: str, now: dt.datetime) -> Lease | None:
-    """Return a lease where none stands; None where another worker drives, who is told to look once more."""
-    before = Execution.objects.filter(pk=execution_id).values_list("lease_owner", flat=True).first()
+def acquire(execution: Execution, *, owner: str, now: dt.datetime) -> Lease | None:
+    """Return a lease on an execution that was just read; None where it has changed since or another worker drives it."""
     free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
-    mine = Execution.objects.filter(free, pk=execution_id, lease_owner=before or "").update(
-        lease_owner=owner, lease_until=now + LENGTH, fence=F("fence") + 1, wake_at=None
-    )
-    if not mine:
-        Execution.objects.filter(pk=execution_id).update(wake_at=now)
+    rows = Execution.objects.filter(free, pk=execution.pk, fence=execution.fence, wake_at=execution.wake_at)
+    if not rows.update(lease_owner=owner, lease_until=now + LENGTH, fence=execution.fence + 1, wake_at=None):
         return None
-    fence = Execution.objects.values_list("fence", flat=True).get(pk=execution_id)
-    return Lease(execution_id, owner, fence, taken_over=bool(before))
+    lease = Lease(execution.pk, owner, execution.fence + 1, taken_over=bool(execution.lease_owner))
+    execution.lease_owner, execution.lease_until, execution.fence, execution.wake_at = owner, now + LENGTH, lease.fence, None
+    return lease
+
+
+def wake(execution_id: uuid.UUID, *, now: dt.datetime) -> None:
+    """Let whoever drives an execution, or else the sweep, look at it again."""
+    Execution.objects.filter(pk=execution_id).update(wake_at=now)
 
 
 def hold(lease: Lease, *, now: dt.datetime) -> None:
-    """Renew the lease in the transaction that is about to commit; raises LostLease where it is no longer held."""
-    mine = Execution.objects.filter(pk=lease.execution_id, lease_owner=lease.owner, fence=lease.fence)
-    if not mine.update(lease_until=now + LENGTH):
+    """Renew the lease in the transaction that is about to commit; raises LostLease or Stale."""
+    if not held(lease).filter(wake_at__isnull=True).update(lease_until=now + LENGTH):
+        refuse(lease)
+
+
+def refuse(lease: Lease) -> None:
+    """Say why a commit found nothing to change: raises LostLease or Stale."""
+    if held(lease).exists():
+        raise Stale(Stale.__doc__)
+    raise LostLease(LostLease.__doc__)
+
+
+def renew(lease: Lease, *, now: dt.datetime) -> bool:
+    """Lengthen the lease while a call is under way; return whether it is still held."""
+    return bool(held(lease).update(lease_until=now + LENGTH))
+
+
+def seen(lease: Lease, *, now: dt.datetime) -> None:
+    """Take note of what others changed, before it is read anew; raises LostLease."""
+    if not held(lease).update(wake_at=None, lease_until=now + LENGTH):
         raise LostLease(LostLease.__doc__)
 
 
-def release(lease: Lease, *, wake_at: dt.datetime | None) -> None:
-    """Give the execution back; it is looked at again at `wake_at`, or sooner where somebody asked meanwhile."""
-    mine = Execution.objects.filter(pk=lease.execution_id, lease_owner=lease.owner, fence=lease.fence)
-    if wake_at is not None:
-        mine.filter(wake_at__isnull=True).update(wake_at=wake_at)
-    mine.update(lease_owner="", lease_until=None)
+def release(lease: Lease, *, wake_at: dt.datetime | None) -> bool:
+    """Give the execution back until `wake_at`; return False where somebody changed it, and it has to be read anew."""
+    rows = held(lease).filter(wake_at__isnull=True)
+    return bool(rows.update(lease_owner="", lease_until=None, wake_at=wake_at)) or not held(lease).exists()
+
+
+def give_up(lease: Lease, *, wake_at: dt.datetime) -> None:
+    """Give the execution back after an error."""
+    held(lease).update(lease_owner="", lease_until=None, wake_at=wake_at)
+
+
+def held(lease: Lease):  # type: ignore[no-untyped-def]
+    """Return the execution's row as long as the lease is held."""
+    return Execution.objects.filter(pk=lease.execution_id, lease_owner=lease.owner, fence=lease.fence)

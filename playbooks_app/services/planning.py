@@ -1,23 +1,21 @@
 """Before the first step: enrichment, each source bounded in time, its failure recorded and never in the way."""
 
+import dataclasses
 import datetime as dt
 from typing import Any
 
-from django.db import transaction
-
 from adapters import calls, instances
 from adapters.choices import CallPurpose
+from adapters.models import Call
 from audit.choices import Kind
 from core import clock, redaction
 from core.errors import DomainError
 from playbooks_app.choices import ExecutionStatus
 from playbooks_app.engine import states
-from playbooks_app.models import Execution
 from playbooks_app.selectors import snapshots
-from playbooks_app.services import journaling, leases
-from playbooks_app.services.leases import Lease
+from playbooks_app.services import flights
+from playbooks_app.services.drive import Drive
 from playbooks_app.spec import expressions
-from playbooks_app.spec.schema import Playbook
 
 SECONDS = 5.0
 
@@ -38,57 +36,69 @@ SOURCES: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
 }
 
 
-def plan(execution: Execution, lease: Lease) -> None:
-    """Enrich, then let the execution begin."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class LookUp:
+    """One look-up before the first step: its place under `enrichment`, and its call or why there is none."""
+
+    place: str
+    source: str = ""
+    call: Call | None = None
+    problem: str = ""
+
+
+def plan(drive: Drive) -> None:
+    """Enrich from all sources at once, then let the execution begin."""
+    execution, now = drive.execution, clock.now()
     if execution.status == ExecutionStatus.IDLE:
-        _move(execution, ExecutionStatus.PLANNING, lease)
-    playbook = snapshots.playbook_of(execution)
-    found = {place: answer for place, answer in (_enriched(execution, playbook, str(name)) for name in playbook.enrich) if answer}
+        execution.status = states.execution(execution.status, ExecutionStatus.PLANNING)
+        drive.batch.fields |= {"status"}
+    found = [item for name in drive.playbook.enrich if (item := _looked_for(drive, str(name), now)) is not None]
+    drive.batch.new_calls += [item.call for item in found if item.call is not None]
+    if drive.batch.new_calls:
+        drive.commit()
+    answers = _answers(drive, found)
     now = clock.now()
-    with transaction.atomic():
-        leases.hold(lease, now=now)
-        execution.enrichment = found
-        execution.status = states.execution(execution.status, ExecutionStatus.EXECUTING)
-        execution.save(update_fields=["enrichment", "status"])
-        failed = sorted(place for place, answer in found.items() if "error" in answer)
-        journaling.of_execution(
-            execution, Kind.EXECUTION_PLANNED, now=now, status=execution.status, enriched=sorted(found), failed=failed
-        )
+    execution.enrichment = answers
+    execution.status = states.execution(execution.status, ExecutionStatus.EXECUTING)
+    drive.batch.fields |= {"enrichment", "status"} if answers else {"status"}
+    failed = sorted(place for place, answer in answers.items() if "error" in answer)
+    drive.note(Kind.EXECUTION_PLANNED, now, status=execution.status, enriched=sorted(answers), failed=failed)
 
 
-def _enriched(execution: Execution, playbook: Playbook, name: str) -> tuple[str, dict[str, Any]]:
+def _looked_for(drive: Drive, name: str, now: dt.datetime) -> LookUp | None:
     place, attempts = SOURCES[name]
-    scope = snapshots.scope(execution, playbook, {}, clock.now())
+    scope = snapshots.scope(drive.execution, drive.playbook, {}, now)
     for action, parameter, path in attempts:
         value = expressions.compile_expression(path).evaluate(scope, strict=False).value
         if value:
-            return place, _looked_up(execution, action, {parameter: str(value)[:500]}, clock.now())
-    return place, {}
+            return _drafted(drive, place, action, {parameter: str(value)[:500]}, now)
+    return None
 
 
-def _looked_up(execution: Execution, action: str, params: dict[str, str], now: dt.datetime) -> dict[str, Any]:
+def _drafted(drive: Drive, place: str, action: str, params: dict[str, str], now: dt.datetime) -> LookUp:
+    execution = drive.execution
     try:
         instance = instances.resolve(tenant_id=execution.tenant_id, environment_id=execution.environment_id, action=action)
     except DomainError as error:
-        return {"error": error.detail}
-    with transaction.atomic():
-        call = calls.intend(
-            instance=instance, environment=execution.environment.slug, owner=("execution", execution.pk), step="", action=action,
-            params=params, key="", attempt=1, now=now, purpose=CallPurpose.ENRICH,
-        )  # fmt: skip
-    outcome = calls.send(call, timeout=SECONDS)
-    with transaction.atomic():
-        calls.conclude(call, outcome, now=clock.now())
-    if outcome.error is not None:
-        return {"error": outcome.error.message}
-    answer: Any = redaction.redact(outcome.output)
-    return {**answer, "source": instance.name, "at": clock.iso(now)}
+        return LookUp(place, problem=error.detail)
+    call = calls.draft(
+        instance=instance, environment=execution.environment.slug, owner=("execution", execution.pk), step="", action=action,
+        params=params, key="", attempt=1, now=now, purpose=CallPurpose.ENRICH,
+    )  # fmt: skip
+    return LookUp(place, instance.name, call)
 
 
-def _move(execution: Execution, status: ExecutionStatus, lease: Lease) -> None:
-    now = clock.now()
-    with transaction.atomic():
-        leases.hold(lease, now=now)
-        execution.status = states.execution(execution.status, status)
-        execution.save(update_fields=["status"])
-        journaling.of_execution(execution, Kind.EXECUTION_STATUS, now=now, status=status)
+def _answers(drive: Drive, found: list[LookUp]) -> dict[str, Any]:
+    made = [item for item in found if item.call is not None]
+    answers: dict[str, Any] = {item.place: {"error": item.problem} for item in found if item.call is None}
+    outcomes = flights.together((item.call, SECONDS) for item in made if item.call is not None)
+    for item, outcome in zip(made, outcomes, strict=True):
+        assert item.call is not None  # noqa: S101
+        now = clock.now()
+        drive.batch.calls.append(calls.settle(item.call, outcome, now=now))
+        if outcome.error is not None:
+            answers[item.place] = {"error": outcome.error.message}
+        else:
+            answer: Any = redaction.redact(outcome.output)
+            answers[item.place] = {**answer, "source": item.source, "at": clock.iso(now)}
+    return answers

@@ -1,7 +1,7 @@
 """The one loop that drives executions: ask the engine, do what it says, commit, ask again.
 
-No transaction spans a call. Before a call its intent is committed, after it its result; a result and the intent that
-follows from it commit together when the next command is a call as well.
+No transaction spans a call. Before a call its intent is committed, after it its result; a result commits together with
+the intent that follows from it, so a chain of n reads costs n + 1 commits.
 """
 
 import datetime as dt
@@ -11,34 +11,63 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
-from django.db import transaction
 
 from audit.choices import Kind
-from core import clock, tracing
+from core import clock, tasks, tracing
 from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus
-from playbooks_app.engine import decide, model, states
-from playbooks_app.models import Execution, StepRun
+from playbooks_app.engine import decide, model
+from playbooks_app.models import Execution
 from playbooks_app.selectors import snapshots
-from playbooks_app.services import asking, calling, ending, journaling, leases, planning, waiting
-from playbooks_app.services.leases import Lease, LostLease
+from playbooks_app.services import (
+    approved,
+    asking,
+    calling,
+    children,
+    ending,
+    executions,
+    keeping,
+    late,
+    leases,
+    looping,
+    planning,
+    undoing,
+    waiting,
+)
+from playbooks_app.services.drive import Drive
+from playbooks_app.services.flights import Flight, Flights
+from playbooks_app.services.leases import Lease, LostLease, Stale
 
 log = structlog.get_logger(__name__)
 
 LONGEST_DRIVE = 20.0
-WAITING = (ExecutionStatus.AWAITING_APPROVAL, ExecutionStatus.AWAITING_INPUT, ExecutionStatus.WAITING)
+RESTING = (
+    ExecutionStatus.AWAITING_APPROVAL,
+    ExecutionStatus.AWAITING_INPUT,
+    ExecutionStatus.WAITING,
+    ExecutionStatus.PAUSED,
+)
 ENDINGS = (model.CancelRest, model.RollBack, model.Finish)
 STOPPED_PAUSE = dt.timedelta(seconds=5)
+BROKEN_PAUSE = dt.timedelta(seconds=30)
+TRIES = 3
 
-Handler = Callable[[Execution, Mapping[str, StepRun], Any, Lease], None]
+Handler = Callable[[Drive, Any], Flight | None]
 
-HANDLERS: dict[type[model.Command], Handler] = {
+HANDLERS: Mapping[type[model.Command], Handler] = {
     model.Call: calling.call,
-    model.CallApproved: calling.call_approved,
+    model.CallItem: calling.call_item,
+    model.CallApproved: approved.call_approved,
     model.Recover: calling.recover,
-    model.Undo: calling.undo,
+    model.Undo: undoing.undo,
     model.Ask: asking.ask,
     model.Simulate: asking.simulate,
+    model.Expand: looping.expand,
+    model.Gather: looping.gather,
+    model.StartChild: children.start,
+    model.EndChild: children.end,
     model.AwaitPerson: waiting.await_person,
+    model.AwaitTime: waiting.await_time,
+    model.Complete: waiting.complete,
     model.Choose: waiting.choose,
     model.Skip: waiting.skip,
     model.Fail: waiting.fail,
@@ -53,80 +82,126 @@ HANDLERS: dict[type[model.Command], Handler] = {
 def advance(execution_id: uuid.UUID) -> bool:
     """Drive an execution until it has to wait or has ended; return whether this worker did.
 
-    Safe to call at any time, twice, and from several workers: one drives, the others leave a note to look again.
+    Safe to call at any time, twice, and from several workers: one drives, and the others let it know that there is news.
     """
-    lease = leases.acquire(execution_id, owner=leases.owner(), now=clock.now())
-    if lease is None:
+    taken = _taken(execution_id)
+    if taken is None:
         return False
-    wake_at: dt.datetime | None = clock.now()
-    try:
-        wake_at = _drive(lease)
-    except LostLease:
-        log.warning("lease_lost", execution=str(execution_id), owner=lease.owner)
-        return False
-    finally:
-        leases.release(lease, wake_at=wake_at)
+    execution, lease = taken
+    drive = Drive(execution, lease)
+    flights = Flights(drive)
+    bound = structlog.contextvars.bound_contextvars(
+        execution=str(execution_id), tenant=execution.tenant.slug,
+        playbook=str(execution.version), techniques=execution.version.techniques,
+    )  # fmt: skip
+    with tracing.trace(execution.trace_id), bound, keeping.kept(lease):
+        try:
+            _drive(drive, flights)
+        except LostLease:
+            _lost(drive, flights)
+            return False
+        except Exception:
+            # Whatever went wrong, the execution is not held until its lease runs out, nor driven again at once.
+            flights.abandon()
+            leases.give_up(lease, wake_at=clock.now() + BROKEN_PAUSE)
+            raise
     return True
 
 
-def _drive(lease: Lease) -> dt.datetime | None:
-    """Return when the execution has to be looked at again, if nothing happens before."""
-    until = time.monotonic() + LONGEST_DRIVE
-    first = True
-    while time.monotonic() < until:
-        execution, runs = _loaded(lease)
-        with tracing.trace(execution.trace_id):
-            if first and lease.taken_over:
-                _note_takeover(execution, lease)
-            first = False
-            if execution.status in (ExecutionStatus.IDLE, ExecutionStatus.PLANNING):
-                planning.plan(execution, lease)
-                continue
-            rest = _step(execution, runs, lease)
-        if rest is not None:
-            return rest.wake_at
-    return clock.now()
-
-
-def _step(execution: Execution, runs: list[StepRun], lease: Lease) -> model.Rest | None:
-    """Do what the engine says once; return its Rest where it says to wait."""
-    now = clock.now()
-    state = snapshots.take(execution, runs, now)
-    by_id = {run.step_id: run for run in runs}
-    for command in decide(state, model.Wake(now)):
-        if isinstance(command, model.Rest):
-            return _rest(execution, command, state, lease, now)
-        if execution.status in WAITING and not isinstance(command, ENDINGS):
-            set_status(execution, ExecutionStatus.EXECUTING, lease, now)
-        HANDLERS[type(command)](execution, by_id, command, lease)
+def _taken(execution_id: uuid.UUID) -> tuple[Execution, Lease] | None:
+    """Return an execution with the lease on it; where another worker drives, tell it that there is news."""
+    owner = leases.owner()
+    for _ in range(TRIES):
+        now = clock.now()
+        execution = snapshots.read(execution_id)
+        lease = leases.acquire(execution, owner=owner, now=now)
+        if lease is not None:
+            return execution, lease
+        if execution.lease_until is not None and execution.lease_until > now:
+            break
+    leases.wake(execution_id, now=clock.now())
     return None
 
 
-def _rest(execution: Execution, command: model.Rest, state: model.State, lease: Lease, now: dt.datetime) -> model.Rest:
+def _drive(drive: Drive, flights: Flights) -> None:
+    until = time.monotonic() + LONGEST_DRIVE
+    if drive.lease.taken_over:
+        drive.note(Kind.EXECUTION_TAKEN_OVER, clock.now(), fence=drive.lease.fence)
+    resting = False
+    while not resting:
+        try:
+            if time.monotonic() > until or tasks.ending():
+                resting = _end_slice(drive, flights)
+            elif drive.execution.status in (ExecutionStatus.IDLE, ExecutionStatus.PLANNING):
+                planning.plan(drive)
+            else:
+                resting = _once(drive, flights)
+        except Stale:
+            drive.read_anew()
+
+
+def _once(drive: Drive, flights: Flights) -> bool:
+    """Do what the engine says once; return whether the execution rests."""
+    now = clock.now()
+    started: list[Flight] = []
+    for command in decide(drive.state(now), model.Wake(now)):
+        if isinstance(command, model.Rest):
+            return _rest(drive, flights, command, now)
+        if drive.execution.status in RESTING and not isinstance(command, ENDINGS):
+            drive.set_status(ExecutionStatus.EXECUTING, now)
+        flight = HANDLERS[type(command)](drive, command)
+        if flight is not None:
+            started.append(flight)
+    if started:
+        drive.commit()
+        flights.start(started)
+    elif flights:
+        drive.commit()
+        flights.land()
+    return False
+
+
+def _rest(drive: Drive, flights: Flights, command: model.Rest, now: dt.datetime) -> bool:
+    if flights:
+        drive.commit()
+        flights.land()
+        return False
+    execution = drive.execution
     if execution.status not in FINAL_EXECUTION and execution.status != command.status:
-        set_status(execution, command.status, lease, now)
-    approved = any(run.approval == "approved" for run in state.steps.values())
-    if state.stopped and (approved or execution.status not in FINAL_EXECUTION):
-        return model.Rest(command.status, now + STOPPED_PAUSE)
-    return command
+        drive.set_status(command.status, now)
+    return _released(drive, _wake_at(drive, command, now))
 
 
-def set_status(execution: Execution, status: ExecutionStatus, lease: Lease, now: dt.datetime) -> None:
-    """Move an execution to another status."""
-    with transaction.atomic():
-        leases.hold(lease, now=now)
-        execution.status = states.execution(execution.status, status)
-        execution.save(update_fields=["status"])
-        journaling.of_execution(execution, Kind.EXECUTION_STATUS, now=now, status=status)
+def _wake_at(drive: Drive, command: model.Rest, now: dt.datetime) -> dt.datetime | None:
+    """Return when an execution is looked at again; one that an emergency stop holds back, soon."""
+    state = drive.state(now)
+    approved_ = any(run.approval == "approved" for _, run in state.runs())
+    if state.stopped and (approved_ or drive.execution.status not in FINAL_EXECUTION):
+        return now + STOPPED_PAUSE
+    return command.wake_at
 
 
-def _loaded(lease: Lease) -> tuple[Execution, list[StepRun]]:
-    rows = Execution.objects.select_related("version__playbook", "tenant", "environment", "alert")
-    execution = rows.get(pk=lease.execution_id)
-    return execution, list(execution.steps.order_by("position", "id"))
+def _end_slice(drive: Drive, flights: Flights) -> bool:
+    """Let others have the worker: calls in flight come back first, and a worker goes on with it at once."""
+    if flights:
+        drive.commit()
+        flights.land()
+        return False
+    if not _released(drive, clock.now()):
+        return False
+    tasks.enqueue(executions.ADVANCE, execution_id=str(drive.execution.pk))
+    return True
 
 
-def _note_takeover(execution: Execution, lease: Lease) -> None:
-    with transaction.atomic():
-        leases.hold(lease, now=clock.now())
-        journaling.of_execution(execution, Kind.EXECUTION_TAKEN_OVER, now=clock.now(), fence=lease.fence)
+def _released(drive: Drive, wake_at: dt.datetime | None) -> bool:
+    if not drive.release(wake_at):
+        raise Stale(Stale.__doc__)
+    return True
+
+
+def _lost(drive: Drive, flights: Flights) -> None:
+    """Another worker drives; what came back here, or comes yet, is recorded as late."""
+    log.warning("lease_lost", execution=str(drive.lease.execution_id), owner=drive.lease.owner)
+    flights.abandon()
+    for result in drive.results:
+        late.note(result.call, result.outcome)

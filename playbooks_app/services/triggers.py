@@ -1,5 +1,6 @@
 """Which playbooks an alert starts: every decision is kept, also the one that starts nothing, and why."""
 
+import dataclasses
 import datetime as dt
 import uuid
 from typing import Any
@@ -20,7 +21,15 @@ from playbooks_app.spec.schema import Trigger
 TRIGGER = system("trigger")
 
 
-def match(*, alert_id: uuid.UUID, now: dt.datetime) -> list[TriggerDecision]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Terms:
+    """What whoever lets an alert be matched allows at most: a level, and whether every write is simulated."""
+
+    level: str | None = None
+    drill: bool = False
+
+
+def match(*, alert_id: uuid.UUID, now: dt.datetime, terms: Terms = Terms()) -> list[TriggerDecision]:
     """Decide what an alert starts, once; return the decisions. A second call finds them made."""
     with transaction.atomic():
         alert: Alert = Alert.objects.select_for_update(of=("self",)).select_related("tenant", "environment").get(pk=alert_id)
@@ -30,9 +39,9 @@ def match(*, alert_id: uuid.UUID, now: dt.datetime) -> list[TriggerDecision]:
             Playbook.objects.filter(tenant=alert.tenant_id, enabled=True).select_related("active_version").order_by("slug")
         )
         techniques = set(TechniqueMapping.objects.filter(tenant=alert.tenant_id).values_list("technique", "playbook_id"))
-        decisions = [_decided(alert, playbook, techniques, now) for playbook in rows]
+        decisions = [_decided(alert, playbook, techniques, now, terms) for playbook in rows]
         if not any(decision.matched for decision in decisions):
-            decisions += _default(alert, rows, techniques, now)
+            decisions += _default(alert, rows, techniques, now, terms)
         if not rows:
             decisions.append(_keep(alert, None, False, "There is no playbook to consider.", now))
         alert.decided_at = now
@@ -45,7 +54,9 @@ def match(*, alert_id: uuid.UUID, now: dt.datetime) -> list[TriggerDecision]:
     return decisions
 
 
-def _decided(alert: Alert, playbook: Playbook, techniques: set[tuple[str, Any]], now: dt.datetime) -> TriggerDecision:
+def _decided(
+    alert: Alert, playbook: Playbook, techniques: set[tuple[str, Any]], now: dt.datetime, terms: Terms
+) -> TriggerDecision:
     version = playbook.active_version
     if version is None:
         return _keep(alert, playbook, False, "It has no active version.", now)
@@ -58,21 +69,23 @@ def _decided(alert: Alert, playbook: Playbook, techniques: set[tuple[str, Any]],
     for trigger in parsed.triggers:
         matched, why, reads = _fits(alert, trigger)
         if matched:
-            return _start(alert, playbook, why, trigger.when or "", reads, now)
+            return _start(alert, playbook, why, trigger.when or "", reads, now, terms)
         last = (why, trigger.when or "", reads)
     if not parsed.triggers:
         mapped = next((item for item in _with_parents(alert.techniques) if (item, playbook.pk) in techniques), "")
         if mapped:
-            return _start(alert, playbook, f"The technique {mapped} is mapped to it.", "", {}, now)
+            return _start(alert, playbook, f"The technique {mapped} is mapped to it.", "", {}, now, terms)
     return _keep(alert, playbook, False, last[0], now, condition=last[1], reads=last[2])
 
 
-def _default(alert: Alert, rows: list[Playbook], techniques: set[tuple[str, Any]], now: dt.datetime) -> list[TriggerDecision]:
+def _default(
+    alert: Alert, rows: list[Playbook], techniques: set[tuple[str, Any]], now: dt.datetime, terms: Terms
+) -> list[TriggerDecision]:
     """Start the tenant's default playbook, where it has one, for an alert that nothing else matched."""
     for playbook in rows:
         if ("", playbook.pk) in techniques and playbook.active_version is not None:
             TriggerDecision.objects.filter(alert=alert, playbook=playbook).delete()
-            return [_start(alert, playbook, "Nothing else matched, and it is the tenant's default.", "", {}, now)]
+            return [_start(alert, playbook, "Nothing else matched, and it is the tenant's default.", "", {}, now, terms)]
     return []
 
 
@@ -113,7 +126,7 @@ def _with_parents(techniques: list[str]) -> list[str]:
 
 
 def _start(
-    alert: Alert, playbook: Playbook, why: str, condition: str, reads: dict[str, Any], now: dt.datetime
+    alert: Alert, playbook: Playbook, why: str, condition: str, reads: dict[str, Any], now: dt.datetime, terms: Terms
 ) -> TriggerDecision:
     try:
         execution = executions.start(
@@ -123,6 +136,8 @@ def _start(
             alert=alert,
             actor=TRIGGER,
             now=now,
+            level=terms.level,
+            drill=terms.drill,
         )
     except DomainError as error:
         return _keep(alert, playbook, True, f"{why} It could not start: {error.sentence}", now, condition=condition, reads=reads)

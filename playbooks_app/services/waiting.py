@@ -1,121 +1,79 @@
-"""Commands that make no call: wait for a person, choose, skip, fail, hold back."""
+"""Commands that make no call: wait for a person or a time, choose, complete, skip, fail, hold back."""
 
-import datetime as dt
-import uuid
-from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
-
-from approvals.services import requests
 from audit.choices import Kind
-from core import canonical, clock, redaction
+from core import canonical, clock
 from playbooks_app.choices import StepMode, StepStatus
 from playbooks_app.engine import model, states
 from playbooks_app.engine.decide import after_error
-from playbooks_app.models import Execution, StepRun
-from playbooks_app.selectors import snapshots
-from playbooks_app.services import journaling, leases
-from playbooks_app.services.leases import Lease
-
-Runs = Mapping[str, StepRun]
+from playbooks_app.services import steps
+from playbooks_app.services.drive import Drive
 
 
-def await_person(execution: Execution, runs: Runs, command: model.AwaitPerson, lease: Lease) -> None:
+def await_person(drive: Drive, command: model.AwaitPerson) -> None:
     """Let a step wait until a person has acted."""
-    run = runs[command.step]
-    show(run, command.params)
+    run = drive.runs[command.step]
+    steps.show(run, command.params)
     run.waiting_for = command.waiting_for
-    move(execution, run, StepStatus.AWAITING_INPUT, lease, command, kind=Kind.STEP_WAITING)
+    drive.place(run, StepStatus.AWAITING_INPUT, clock.now(), command, kind=Kind.STEP_WAITING)
 
 
-def choose(execution: Execution, runs: Runs, command: model.Choose, lease: Lease) -> None:
+def await_time(drive: Drive, command: model.AwaitTime) -> None:
+    """Let a step wait for a time or a condition; no worker is held."""
+    run = drive.runs[command.step]
+    run.mode, run.waiting_for = StepMode.REAL, command.why[:300]
+    drive.place(run, StepStatus.IN_PROGRESS, clock.now(), command, kind=Kind.STEP_WAITING)
+
+
+def complete(drive: Drive, command: model.Complete) -> None:
+    """Complete a step that makes no call, with its output."""
+    run = drive.runs[command.step]
+    output: Any = canonical.plain(command.output)
+    run.mode, run.output = run.mode or StepMode.REAL, output
+    drive.place(run, StepStatus.COMPLETED, clock.now(), command)
+
+
+def choose(drive: Drive, command: model.Choose) -> None:
     """Record the branch that a decision took by itself."""
-    run = runs[command.step]
+    run = drive.runs[command.step]
     run.decision, run.mode = command.branch, StepMode.REAL
     run.output = {"chosen": command.branch}
-    move(execution, run, StepStatus.COMPLETED, lease, command, decision=command.branch)
+    drive.place(run, StepStatus.COMPLETED, clock.now(), command, decision=command.branch)
 
 
-def skip(execution: Execution, runs: Runs, command: model.Skip, lease: Lease) -> None:
-    """Skip a step."""
-    run = runs[command.step]
+def skip(drive: Drive, command: model.Skip) -> None:
+    """Skip a step, and the iterations that it has."""
+    run = drive.runs[command.step]
     run.waiting_for = command.why
-    move(execution, run, StepStatus.SKIPPED, lease, command, why=command.why)
+    drop_iterations(drive, command.step, command.why)
+    drive.place(run, StepStatus.SKIPPED, clock.now(), command, why=command.why)
 
 
-def fail(execution: Execution, runs: Runs, command: model.Fail, lease: Lease) -> None:
+def fail(drive: Drive, command: model.Fail) -> None:
     """Fail a step; by its rule for errors it may end as skipped, with the error kept."""
-    run = runs[command.step]
+    run = drive.runs[command.step]
     run.error = {"code": command.code, "message": command.why}
-    step = next(step for step in snapshots.playbook_of(execution).steps if step.id == command.step)
-    move(execution, run, after_error(step), lease, command, code=command.code)
+    drop_iterations(drive, command.step, command.why)
+    drive.place(run, after_error(drive.step(command.step)), clock.now(), command, code=command.code)
 
 
-def block(execution: Execution, runs: Runs, command: model.Block, lease: Lease) -> None:
+def block(drive: Drive, command: model.Block) -> None:
     """Hold a step back while an emergency stop stands."""
-    run = runs[command.step]
+    run = drive.runs[command.step]
     run.waiting_for = command.why
-    move(execution, run, StepStatus.BLOCKED, lease, command, kind=Kind.STEP_WAITING, why=command.why)
+    drive.place(run, StepStatus.BLOCKED, clock.now(), command, kind=Kind.STEP_WAITING, why=command.why)
 
 
-def unblock(execution: Execution, runs: Runs, command: model.Unblock, lease: Lease) -> None:
+def unblock(drive: Drive, command: model.Unblock) -> None:
     """Let a held step start again."""
-    run = runs[command.step]
+    run = drive.runs[command.step]
     run.waiting_for, run.approval_id = "", None
-    move(execution, run, StepStatus.NOT_STARTED, lease, command, kind=Kind.STEP_WAITING)
+    drive.place(run, StepStatus.NOT_STARTED, clock.now(), command, kind=Kind.STEP_WAITING)
 
 
-def move(
-    execution: Execution,
-    run: StepRun,
-    status: StepStatus,
-    lease: Lease | None,
-    command: model.OfStep | None = None,
-    *,
-    kind: Kind | None = None,
-    **data: Any,
-) -> None:
-    """Save a step in another status and journal it, in one transaction."""
-    now = clock.now()
-    with transaction.atomic():
-        if lease is not None:
-            leases.hold(lease, now=now)
-        place(execution, run, status, now, command, kind=kind, **data)
-
-
-def place(
-    execution: Execution,
-    run: StepRun,
-    status: StepStatus,
-    now: dt.datetime,
-    command: model.OfStep | None = None,
-    *,
-    kind: Kind | None = None,
-    **data: Any,
-) -> None:
-    """The same inside the caller's transaction."""
-    run.status = states.step(run.status, status)
-    run.started_at = run.started_at or now
-    run.completed_at = now if status in states.ENDED else None
-    if command is not None and command.evaluations:
-        evaluations: Any = redaction.redact(canonical.plain(command.evaluations))
-        run.evaluations = evaluations
-    if status in states.ENDED and status != StepStatus.SKIPPED:
-        run.waiting_for = ""
-    run.save()
-    ended = Kind.UNDO_FINISHED if run.undo_of_id else Kind.STEP_FINISHED
-    journaling.of_step(execution, run, kind or ended, now=now, **data)
-
-
-def show(run: StepRun, params: Mapping[str, Any]) -> None:
-    """Keep resolved parameters: encrypted to use, redacted to show."""
-    plain: Any = canonical.plain(params)
-    run.params = plain
-    shown: Any = redaction.redact(plain)
-    run.params_shown = shown
-
-
-def withdraw(request_id: uuid.UUID, reason: str, now: dt.datetime) -> None:
-    """Take back what was asked for a step."""
-    requests.withdraw(request_id=request_id, reason=reason, actor=journaling.ENGINE, now=now)
+def drop_iterations(drive: Drive, run_id: str, why: str) -> None:
+    """Cancel the iterations of a step that have not ended."""
+    for item in drive.iterations_of(drive.runs[run_id]):
+        if item.status not in states.ENDED:
+            drive.place(item, StepStatus.CANCELLED, clock.now(), why=why)

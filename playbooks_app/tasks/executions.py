@@ -1,16 +1,19 @@
 """Driving executions."""
 
+import datetime as dt
 import uuid
 
 from django.db.models import Q
 
 from audit.selectors.entries import EntryView
-from core import clock
+from core import clock, tasks
 from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus
 from playbooks_app.models import Execution
 from playbooks_app.services import runner
+from playbooks_app.services.executions import ADVANCE
 
 MOST = 50
+HANDED_OUT = dt.timedelta(seconds=10)
 
 
 def advance(*, execution_id: str) -> bool:
@@ -31,7 +34,10 @@ def apply_decision(*, entry: EntryView) -> None:
 
 
 def sweep_executions() -> int:
-    """Drive what is due: its time has come, somebody asked while it was driven, or its worker stopped. Return how many."""
+    """Have driven what is due: its time has come, somebody asked while it was driven, or its worker stopped.
+
+    Return how many. One that cannot be driven waits for its next turn, and keeps no other waiting.
+    """
     now = clock.now()
     lapsed = Q(lease_until__lte=now) & ~Q(lease_owner="")
     unseen = Q(status=ExecutionStatus.EXECUTING, lease_owner="", wake_at__isnull=True)
@@ -39,4 +45,6 @@ def sweep_executions() -> int:
         Q(status__in=FINAL_EXECUTION) & Q(wake_at__isnull=True) & Q(lease_owner="")
     )
     ids = list(due.order_by("wake_at").values_list("pk", flat=True)[:MOST])
-    return sum(runner.advance(execution_id) for execution_id in ids)
+    # Until then nobody hands it out again; what a broker loses is found after it.
+    due.filter(pk__in=ids).update(wake_at=now + HANDED_OUT)
+    return tasks.spread(ADVANCE, [{"execution_id": str(execution_id)} for execution_id in ids])

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from runbookpilot.cli.table import COMMANDS, WITHOUT_DJANGO
+from runbookpilot.cli.table import COMMANDS, STARTS_EXECUTIONS, WITHOUT_DJANGO
 
 
 class LazyCommands(click.Group):
@@ -21,6 +21,8 @@ class LazyCommands(click.Group):
             return None
         module, _ = COMMANDS[cmd_name]
         if cmd_name not in WITHOUT_DJANGO:
+            # The command is looked up before the options below take effect, and Django reads the level when it starts.
+            _set_log_level(verbose=bool(ctx.params.get("verbose")))
             start_django()
         command: click.Command = importlib.import_module(module).command(cmd_name)
         return command
@@ -49,8 +51,15 @@ def start_django() -> None:
 @click.pass_context
 def cli(ctx: click.Context, /, **options: Any) -> None:
     """RunbookPilot: playbooks that ask before they act, and evidence that anyone can verify."""
+    used = {name: value for name, value in options.items() if name != "verbose" and value}
+    if used and ctx.invoked_subcommand not in STARTS_EXECUTIONS:
+        names = ", ".join("--" + name.replace("_", "-") for name in used)
+        raise click.UsageError(f"{names} means nothing to {ctx.invoked_subcommand}: it starts no execution.")
     ctx.obj = options
-    if options["verbose"]:
+
+
+def _set_log_level(*, verbose: bool) -> None:
+    if verbose:
         os.environ["RUNBOOKPILOT_LOG_LEVEL"] = "DEBUG"
     else:
         os.environ.setdefault("RUNBOOKPILOT_LOG_LEVEL", "WARNING")

@@ -41,4 +41,5 @@ def check(name: str, tenant_slug: str, as_json: bool) -> None:
 
 
 def command(_name: str) -> click.Command:
+    """Return the command of this name, for the table."""
     return adapters

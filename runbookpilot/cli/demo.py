@@ -14,6 +14,8 @@ from runbookpilot.demo import content, load
 @output.as_json
 def demo(no_serve: bool, host: str, port: int, as_json: bool) -> None:
     """Load a tenant, people of every role, mock adapters, playbooks and alerts; then serve them."""
+    if not no_serve:
+        serve.require_free(host, port)
     serve.prepare()
     with output.told():
         load.load()
@@ -26,4 +28,5 @@ def demo(no_serve: bool, host: str, port: int, as_json: bool) -> None:
 
 
 def command(_name: str) -> click.Command:
+    """Return the command of this name, for the table."""
     return demo

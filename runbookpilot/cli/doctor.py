@@ -93,4 +93,5 @@ def doctor(as_json: bool) -> None:
 
 
 def command(_name: str) -> click.Command:
+    """Return the command of this name, for the table."""
     return doctor

@@ -1,15 +1,21 @@
 """`runbookpilot evidence`"""
 
+import base64
 from pathlib import Path
+from typing import Any
 
 import click
 
 from accounts.choices import Permission
+from accounts.models import User
 from accounts.selectors import access
 from compliance.models import EvidenceBundle
 from compliance.services import bundles
+from compliance.services import evidence as capturing
 from compliance.services import verify as verifying
-from core import clock
+from compliance.spec import verify_pack
+from core import clock, signing
+from playbooks_app.models import Execution
 from runbookpilot.cli import output, session
 
 
@@ -36,22 +42,65 @@ def export(bundle_id: str, target: Path, as_json: bool) -> None:
     with output.told():
         row = _bundle(bundle_id)
         access.require(person, Permission.VIEW_EVIDENCE, row.tenant_id)
-        pack = bundles.export(bundle_id=row.pk, actor=person.actor(), now=clock.now())
-        with target.open("wb") as file:
-            file.writelines(pack.chunks)
-    output.say({"file": str(target), "size": pack.size}, f"{target}: {pack.size} bytes.", as_json=as_json)
+        size = _write(row, target, person)
+    output.say({"file": str(target), "size": size}, f"{target}: {size} bytes.", as_json=as_json)
+
+
+@evidence.command("pack")
+@click.argument("execution_id")
+@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
+@output.as_json
+def pack(execution_id: str, target: Path, as_json: bool) -> None:
+    """Capture and seal the bundle of EXECUTION_ID, and write its pack to TARGET."""
+    person = session.person()
+    row = session.one(Execution.objects.visible_to(person), execution_id, "execution that you may see")
+    with output.told():
+        access.require(person, Permission.VIEW_EVIDENCE, row.tenant_id)
+        bundle = capturing.capture(execution_id=row.pk, actor=person.actor(), now=clock.now())
+        if bundle is None:
+            raise click.ClickException(f"Nothing is kept of this execution: it is {row.status.replace('_', ' ')}.")
+        if bundle.sealed_at is None:
+            bundles.seal(bundle_id=bundle.pk, actor=person.actor(), now=clock.now())
+        size = _write(bundle, target, person)
+    said = {"bundle": bundle.pk, "file": str(target), "size": size}
+    output.say(said, f"{target}: {size} bytes. Verify it with: runbookpilot evidence verify {target}", as_json=as_json)
 
 
 @evidence.command("verify")
-@click.argument("bundle_id", type=click.UUID)
+@click.argument("what", metavar="BUNDLE_ID|FILE")
+@click.option("--key", multiple=True, help="For a file: a trusted public key, as a file or base64.")
 @output.as_json
-def verify(bundle_id: str, as_json: bool) -> None:
-    """Verify BUNDLE_ID in place. Exit code 1 where it is not VERIFIED."""
+def verify(what: str, key: tuple[str, ...], as_json: bool) -> None:
+    """Verify a bundle in place, or a pack as a file or folder. Exit code 1 where it is not VERIFIED."""
+    body = _verified_file(what, key) if Path(what).exists() else _verified_bundle(what)
+    lines = [f"  {item}" for item in body["findings"]]
+    output.say(body, "\n".join([f"{body['verdict']}: {len(lines)} findings.", *lines]), as_json=as_json)
+    raise SystemExit(0 if body["verdict"] == "VERIFIED" else 1)
+
+
+def _verified_bundle(bundle_id: str) -> dict[str, Any]:
+    row: EvidenceBundle = session.one(EvidenceBundle.objects.all(), bundle_id, "bundle")
     with output.told():
-        found = verifying.verify(bundle=_bundle(bundle_id), actor=session.actor(), now=clock.now())
-    body = {"verdict": found.verdict, "findings": found.findings, "checked": found.checked}
-    output.say(body, f"{found.verdict}: {len(found.findings)} findings.", as_json=as_json)
-    raise SystemExit(0 if found.verdict == "VERIFIED" else 1)
+        found = verifying.verify(bundle=row, actor=session.actor(), now=clock.now())
+    return {"verdict": found.verdict, "findings": found.findings, "checked": found.checked}
+
+
+def _verified_file(path: str, given: tuple[str, ...]) -> dict[str, Any]:
+    try:
+        trusted = [key for text in given for key in verify_pack.read_keys(text)]
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise click.ClickException(f"--key: {error}") from error
+    found: dict[str, Any] = verify_pack.verify(
+        path, trusted or [base64.b64decode(key.key) for key in signing.public_keys()]
+    ).to_dict()
+    return found
+
+
+def _write(bundle: EvidenceBundle, target: Path, person: User) -> int:
+    packed = bundles.export(bundle_id=bundle.pk, actor=person.actor(), now=clock.now())
+    with target.open("wb") as file:
+        file.writelines(packed.chunks)
+    return packed.size
 
 
 def _bundle(bundle_id: object) -> EvidenceBundle:
@@ -62,4 +111,5 @@ def _bundle(bundle_id: object) -> EvidenceBundle:
 
 
 def command(_name: str) -> click.Command:
+    """Return the command of this name, for the table."""
     return evidence

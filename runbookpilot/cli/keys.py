@@ -2,8 +2,9 @@
 
 import click
 
+from audit.services import keys as rotating
 from core import clock, signing
-from runbookpilot.cli import output
+from runbookpilot.cli import output, session
 
 
 @click.group()
@@ -27,10 +28,10 @@ def export(as_json: bool) -> None:
 @output.as_json
 def rotate(as_json: bool) -> None:
     """Make a new key, which signs from now on; what the old ones signed still verifies."""
-    signing.generate(clock.now())
-    newest = signing.public_keys()[-1]
+    newest = rotating.rotate(actor=session.actor(), now=clock.now())
     output.say(newest.to_dict(), f"{newest.key_id} signs from now on.", as_json=as_json)
 
 
 def command(_name: str) -> click.Command:
+    """Return the command of this name, for the table."""
     return keys

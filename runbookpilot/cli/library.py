@@ -34,4 +34,5 @@ def show(slug: str, as_json: bool) -> None:
 
 
 def command(name: str) -> click.Command:
+    """Return the command of this name, for the table."""
     return {"list": list_playbooks, "show": show}[name]

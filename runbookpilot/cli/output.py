@@ -51,4 +51,11 @@ def told() -> Iterator[None]:
     try:
         yield
     except DomainError as error:
-        raise click.ClickException(error.sentence) from error
+        raise click.ClickException(sentence(error)) from error
+
+
+def sentence(error: DomainError) -> str:
+    """Return what was refused, why, and in which fields, on one line."""
+    fields = error.fields if isinstance(error.fields, Mapping) else {}
+    wrong = "; ".join(f"{name}: {', '.join(map(str, what)) if isinstance(what, list) else what}" for name, what in fields.items())
+    return f"{error.sentence} ({wrong})" if wrong else error.sentence

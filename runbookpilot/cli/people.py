@@ -98,4 +98,5 @@ def _user(username: str) -> User:
 
 
 def command(name: str) -> click.Command:
+    """Return the command of this name, for the table."""
     return {"token": token, "user": user}[name]

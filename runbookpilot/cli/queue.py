@@ -46,15 +46,14 @@ def reject(request_id: str, reason: str, as_json: bool) -> None:
 
 def _decide(prefix: str, verdict: Verdict, reason: str, as_json: bool) -> None:
     person = session.person()
-    rows = [row for row in Request.objects.visible_to(person) if str(row.pk).startswith(prefix)][:2]
-    if len(rows) != 1:
-        raise click.ClickException(f"{prefix!r} names {'several requests' if rows else 'no request that you may see'}.")
+    found = session.one(Request.objects.visible_to(person), prefix, "request that you may see")
     with output.told():
         row = decisions.decide(
-            request_id=rows[0].pk, verdict=verdict, digest=rows[0].digest, reason=reason, actor=person.actor(), now=clock.now()
+            request_id=found.pk, verdict=verdict, digest=found.digest, reason=reason, actor=person.actor(), now=clock.now()
         )
     output.say({"id": row.pk, "status": row.status}, f"{row.title}: {row.status}.", as_json=as_json)
 
 
 def command(name: str) -> click.Command:
+    """Return the command of this name, for the table."""
     return {"queue": queue, "approve": approve, "reject": reject}[name]

@@ -1,5 +1,7 @@
 """`runbookpilot up`"""
 
+import socket
+
 import click
 from django.conf import settings
 from django.core.management import call_command
@@ -12,9 +14,18 @@ from runbookpilot import supervisor
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="The port to listen on.")
 def up(host: str, port: int) -> None:
     """Serve everything embedded: web, worker and ticker as one process tree. Ctrl-C ends it in good order."""
+    require_free(host, port)
     prepare()
     click.echo(f"RunbookPilot serves http://{host}:{port}/admin/ with its data in {settings.DATA_DIR}. Ctrl-C ends it.")
     raise SystemExit(supervisor.run(host=host, port=port))
+
+
+def require_free(host: str, port: int) -> None:
+    """End the command with a sentence where something listens there already."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        if probe.connect_ex((host if host != "0.0.0.0" else "127.0.0.1", port)) == 0:  # noqa: S104
+            raise click.ClickException(f"Something listens on port {port} already: name another with --port.")
 
 
 def prepare() -> None:
@@ -24,4 +35,5 @@ def prepare() -> None:
 
 
 def command(_name: str) -> click.Command:
+    """Return the command of this name, for the table."""
     return up

@@ -1,7 +1,11 @@
 """On whose behalf a command acts, and in which tenant."""
 
+import uuid
+from typing import Any
+
 import click
 from django.conf import settings
+from django.db.models import QuerySet
 
 from accounts.models import Environment, Tenant, User
 from accounts.services import tokens
@@ -40,6 +44,18 @@ def tenant(slug: str) -> Tenant:
             f"There is no tenant {slug!r}." if slug else "There is no tenant yet: run runbookpilot init or demo."
         )
     raise click.ClickException("There are several tenants: name one with --tenant.")
+
+
+def one(rows: QuerySet[Any], prefix: str, noun: str) -> Any:
+    """Return the row whose id begins with `prefix`; ends the command where there is none, or more than one."""
+    digits = prefix.replace("-", "").lower()
+    if not digits or len(digits) > 32 or set(digits) - set("0123456789abcdef"):
+        raise click.ClickException(f"{prefix!r} is no id and no beginning of one.")
+    first, last = uuid.UUID(digits.ljust(32, "0")), uuid.UUID(digits.ljust(32, "f"))
+    found = list(rows.filter(pk__gte=first, pk__lte=last)[:2])
+    if len(found) != 1:
+        raise click.ClickException(f"{prefix!r} names {f'several {noun}s: give more of the id' if found else f'no {noun} here'}.")
+    return found[0]
 
 
 def environment(of: Tenant, slug: str = "") -> Environment:

@@ -36,4 +36,5 @@ def _shown(value: object) -> object:
 
 
 def command(_name: str) -> click.Command:
+    """Return the command of this name, for the table."""
     return show

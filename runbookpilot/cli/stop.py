@@ -26,4 +26,5 @@ def stop(reason: str, all_tenants: bool, release: bool, tenant_slug: str, as_jso
 
 
 def command(_name: str) -> click.Command:
+    """Return the command of this name, for the table."""
     return stop

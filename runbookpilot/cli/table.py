@@ -2,7 +2,14 @@
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("runbookpilot.cli.serve", "Serve everything embedded: web, worker and ticker as one process tree."),
+    "worker": ("runbookpilot.cli.worker", "Run background work from Redis (production)."),
+    "beat": ("runbookpilot.cli.beat", "Find what is due every second, and hand it to the workers (production)."),
     "demo": ("runbookpilot.cli.demo", "Load the demo (tenant, people, adapters, playbooks, alerts) and serve it."),
+    "init": ("runbookpilot.cli.init", "Begin without the demo: a tenant, an administrator, a first adapter."),
+    "run": (
+        "runbookpilot.cli.run",
+        "Take alerts from a file or standard input and drive what they start, asking on the terminal.",
+    ),
     "validate": ("runbookpilot.cli.validate", "Check playbook files; every problem with its line."),
     "list": ("runbookpilot.cli.library", "List the playbooks."),
     "show": ("runbookpilot.cli.library", "Show one playbook."),
@@ -11,6 +18,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "approve": ("runbookpilot.cli.queue", "Approve a request, as the owner of RUNBOOKPILOT_TOKEN."),
     "reject": ("runbookpilot.cli.queue", "Reject a request with a reason."),
     "cancel": ("runbookpilot.cli.runs", "Cancel an execution."),
+    "pause": ("runbookpilot.cli.runs", "Let nothing new start in an execution."),
+    "resume": ("runbookpilot.cli.runs", "Let a paused execution go on."),
     "rollback": ("runbookpilot.cli.runs", "Undo what an execution changed."),
     "adapters": ("runbookpilot.cli.adapters", "List adapters and instances; check a connection."),
     "audit": ("runbookpilot.cli.audit", "Verify or export the audit trail."),
@@ -25,4 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 #: Commands that start Django themselves, or not at all.
-WITHOUT_DJANGO = frozenset({"version", "settings"})
+WITHOUT_DJANGO = frozenset({"version", "settings", "worker"})
+
+#: Commands to which the options about levels and drills apply.
+STARTS_EXECUTIONS = frozenset({"run"})

@@ -29,4 +29,5 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
 
 
 def command(_name: str) -> click.Command:
+    """Return the command of this name, for the table."""
     return validate

@@ -15,4 +15,5 @@ def show(as_json: bool) -> None:
 
 
 def command(_name: str) -> click.Command:
+    """Return the command of this name, for the table."""
     return show

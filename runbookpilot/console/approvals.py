@@ -1,14 +1,18 @@
 """The approvals queue and the page of one request."""
 
+import functools
+import re
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.core.paginator import Paginator
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.models import User
 from approvals.choices import Status, Verdict
 from approvals.models import Request
 from approvals.selectors import queue as queues
@@ -18,105 +22,143 @@ from core import clock
 from core.errors import DomainError
 from incidents.models import Alert
 from playbooks_app.models import StepRun
-from runbookpilot.console import frame
+from runbookpilot.console import frame, places
 
 PAGE = 25
+RESULTS = "console_results"
+#: Where the first part of a rule ends, which is all that a row has room for.
+SHORT = re.compile(r"[;.]|: nothing| \(")
+MOST_AT_ONCE = 100
+#: Bands of risk: word -> (lowest, highest).
+BANDS = {"high": (8, 10), "medium": (5, 7), "low": (0, 4)}
+KINDS = {"real": False, "simulated": True}
+TIMEOUT = {
+    "halt": "the execution halts; nothing is sent",
+    "skip": "the step is skipped and the execution goes on",
+    "approve": "it counts as approved by nobody, and runs",
+}
 
 
 @require_safe
 def queue(request: HttpRequest) -> HttpResponse:
     """Which first? The requests that wait, the most pressing on top."""
-    user = frame.person(request)
-    status = request.GET.get("status", Status.PENDING)
-    rows = Request.objects.visible_to(user).filter(status=status).select_related("claimed_by", "environment")
-    playbook = request.GET.get("playbook", "")[:64]
-    if playbook:
-        rows = rows.filter(playbook=playbook)
-    pages = Paginator(rows.order_by("expires_at", "-risk", "id"), PAGE)
+    base = frame.rows(request, Request.objects)
+    chosen = {name: request.GET.get(name, "")[:64] for name in ("playbook", "risk", "kind", "claimed")}
+    status = request.GET.get("status", "")
+    status = status if status in Status.values else Status.PENDING.value
+    counts = dict(base.order_by().values_list("status").annotate(count=Count("pk")))
+    groups = list(
+        base.filter(status=status).order_by().values("playbook", "simulated", "risk", "claimed_by").annotate(count=Count("pk"))
+    )
+    mine = frame.person(request).pk
+    fitting = [group for group in groups if all(_fits(group, name, word, mine) for name, word in chosen.items())]
+    rows = _filtered(base.filter(status=status), chosen, mine)
+    pages = frame.Counted(shown(rows, status), PAGE, sum(group["count"] for group in fitting))
+    page = pages.get_page(request.GET.get("page"))
     context = {
-        "page_obj": pages.get_page(request.GET.get("page")),
+        "page_obj": page,
+        "items": with_rules(request, page.object_list),
         "status": status,
-        "statuses": Status.values,
-        "playbooks": Request.objects.visible_to(user)
-        .filter(status=status)
-        .order_by()
-        .values_list("playbook", flat=True)
-        .distinct()[:30],
-        "playbook": playbook,
-        "query": f"status={status}",
+        "statuses": [(word, label, counts.get(word, 0)) for word, label in Status.choices],
+        "facets": _facets(groups, chosen, mine, status),
+        "chosen": chosen,
+        "filtered": any(chosen.values()),
+        "results": results(request),
+        "pending_anywhere": counts.get(Status.PENDING.value, 0),
     }
-    return frame.page(request, "approvals.html", context, title="Approvals")
+    return frame.page(request, "approvals.html", context, title="Approvals", crumbs=["Now=index"])
+
+
+def results(request: HttpRequest) -> list[dict[str, str]]:
+    """Return what came of the requests that were just decided together; told once."""
+    found: list[dict[str, str]] = [] if frame.is_live(request) else request.session.pop(RESULTS, [])
+    return found
+
+
+def shown(rows: QuerySet[Request], status: str = Status.PENDING.value) -> QuerySet[Request]:
+    """Return requests with what a row of the queue shows, the most pressing first."""
+    order = ("expires_at", "-risk", "id") if status == Status.PENDING else ("-id",)
+    return rows.select_related("claimed_by").prefetch_related("decisions").order_by(*order)
+
+
+def with_rules(request: HttpRequest, rows: Any) -> list[Request]:
+    """Return the requests, each with the rule that keeps this user from deciding it and how many have approved."""
+    user, place, found = frame.person(request), places.here(request), list(rows)
+    for row in found:
+        row.obstacle = queues.rule(
+            request=row,
+            user=user,
+            holds=functools.partial(_holds, user, place, row.tenant_id),
+            stopped=functools.partial(place.stopped_in, row.tenant_id),
+        )
+        row.obstacle_short = SHORT.split(row.obstacle)[0]
+        row.given = sum(decision.verdict == Verdict.APPROVE for decision in row.decisions.all())
+    return found
 
 
 @require_safe
 def item(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
     """May this happen? One request, what it would do, and why."""
-    row: Request = frame.visible(request, Request.objects, request_id)
+    rows = Request.objects.visible_to(frame.person(request)).select_related("tenant", "environment", "claimed_by")
+    row: Request = frame.visible_in(rows, request_id)
     step = StepRun.objects.select_related("execution__version__playbook").filter(pk=row.subject_id).first()
     alert_id = row.labels.get("alert")
-    alert = Alert.objects.filter(pk=alert_id, tenant=row.tenant_id).first() if alert_id else None
-    shown = row.document.get("shown", {})
+    votes = list(row.decisions.order_by("at"))
+    shown_document = row.document.get("shown", {})
     context: dict[str, Any] = {
         "item": row,
         "call": row.document.get("call", {}),
-        "shown": shown,
-        "impact": shown.get("impact") or {},
-        "decisions": row.decisions.order_by("at"),
+        "shown": shown_document,
+        "impact": shown_document.get("impact") or {},
+        "decisions": votes,
+        "seats": _seats(row, votes),
+        "stand": f"{row.status}:{len(votes)}:{row.claimed_by_id}:{row.digest[:12]}",
+        "news": _news(row, votes),
+        "on_timeout": "the rehearsed action lapses; nothing is sent" if row.simulated else TIMEOUT.get(row.on_timeout, ""),
         "obstacle": queues.obstacle(request=row, user=frame.person(request)),
         "step": step,
-        "alert": alert,
-        "before_steps": step.execution.steps.filter(position__lt=step.position).order_by("position") if step else [],
+        "written": _written(step),
+        "alert": Alert.objects.filter(pk=alert_id, tenant=row.tenant_id).defer("original").first() if alert_id else None,
+        "before_steps": step.execution.steps.filter(position__lt=step.position, undo_of=None).order_by("position") if step else [],
         "similar": Request.objects.filter(tenant=row.tenant_id, action=row.action)
         .exclude(pk=row.pk)
         .exclude(status=Status.PENDING)
+        .prefetch_related("decisions")
         .order_by("-id")[:5],
         "entries": entries.about([("approval", row.pk)]),
-        "tenant": row.tenant,
-        "environment": row.environment,
     }
-    return frame.page(request, "approval.html", context, title=row.title)
+    return frame.page(request, "approval.html", context, title=row.title, crumbs=["Now=index", "Approvals=approvals"])
 
 
 @require_POST
 def decide(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
     """Approve or reject the digest that the page showed."""
     row: Request = frame.visible(request, Request.objects, request_id)
-    verdict = Verdict.APPROVE if request.POST.get("verdict") == Verdict.APPROVE else Verdict.REJECT
     try:
-        decisions.decide(
+        decided = decisions.decide(
             request_id=row.pk,
-            verdict=verdict,
+            verdict=_verdict(request),
             digest=request.POST.get("digest", ""),
             reason=request.POST.get("reason", ""),
             actor=frame.person(request).actor(),
             now=clock.now(),
         )
     except DomainError as error:
-        messages.error(request, error.sentence)
+        frame.tell(request, error)
         return redirect("admin:approval", request_id)
-    messages.success(request, f"{row.title}: {'approved' if verdict == Verdict.APPROVE else 'rejected'}.")
+    messages.success(request, f"{row.title}: {_outcome(decided)}.")
     return redirect("admin:execution", row.labels["execution"]) if row.labels.get("execution") else redirect("admin:approvals")
 
 
 @require_POST
 def decide_many(request: HttpRequest) -> HttpResponse:
     """Decide the selected requests one by one, with a result for each."""
-    verdict = Verdict.APPROVE if request.POST.get("verdict") == Verdict.APPROVE else Verdict.REJECT
-    for pair in request.POST.getlist("item")[:100]:
-        request_id, _, digest = pair.partition(":")
-        try:
-            row = decisions.decide(
-                request_id=uuid.UUID(request_id),
-                verdict=verdict,
-                digest=digest,
-                reason=request.POST.get("reason", ""),
-                actor=frame.person(request).actor(),
-                now=clock.now(),
-            )
-            messages.success(request, f"{row.title}: {row.get_status_display().lower()}.")
-        except (DomainError, ValueError) as error:
-            messages.error(request, f"{request_id[-8:]}: {getattr(error, 'sentence', 'this is no request')}")
-    return redirect("admin:approvals")
+    wanted = [pair.partition(":") for pair in request.POST.getlist("item")[:MOST_AT_ONCE]]
+    ids = [request_id for request_id, _, _ in wanted if _is_id(request_id)]
+    known = {str(row.pk): row for row in frame.rows(request, Request.objects, environment="").filter(pk__in=ids)}
+    results = [_one(request, known.get(request_id), digest) for request_id, _, digest in wanted]
+    request.session[RESULTS] = results
+    return frame.back(request, "admin:approvals")
 
 
 @require_POST
@@ -127,5 +169,130 @@ def claim(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
     try:
         service(request_id=row.pk, actor=frame.person(request).actor(), now=clock.now())
     except DomainError as error:
-        messages.error(request, error.sentence)
+        frame.tell(request, error)
     return redirect("admin:approval", request_id)
+
+
+def _one(request: HttpRequest, row: Request | None, digest: str) -> dict[str, str]:
+    if row is None:
+        return {"title": "A request", "url": "", "state": "failed", "words": "is not there, or not for you."}
+    result = {"title": row.title, "id": str(row.pk)}
+    try:
+        decided = decisions.decide(
+            request_id=row.pk,
+            verdict=_verdict(request),
+            digest=digest,
+            reason=request.POST.get("reason", ""),
+            actor=frame.person(request).actor(),
+            now=clock.now(),
+        )
+    except DomainError as error:
+        return {**result, "state": "failed", "words": error.sentence}
+    return {**result, "state": decided.status, "words": _outcome(decided)}
+
+
+def _holds(user: User, place: places.Place, tenant_id: uuid.UUID, permission: str) -> bool:
+    return user.is_superuser or place.may(permission, tenant_id)
+
+
+def _outcome(row: Request) -> str:
+    if row.status == Status.PENDING:
+        missing = row.quorum - row.decisions.filter(verdict=Verdict.APPROVE, digest=row.digest).count()
+        return f"your approval counts; it needs {missing} more {'person' if missing == 1 else 'people'}"
+    return "approved; it runs now" if row.status in (Status.APPROVED, Status.EXECUTED) else row.get_status_display().lower()
+
+
+def _verdict(request: HttpRequest) -> Verdict:
+    return Verdict.APPROVE if request.POST.get("verdict") == Verdict.APPROVE else Verdict.REJECT
+
+
+def _is_id(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _fits(group: dict[str, Any], name: str, word: str, mine: object) -> bool:
+    """Return whether a group of requests fits one of the chosen filters."""
+    if not word:
+        return True
+    if name == "playbook":
+        return bool(group["playbook"] == word)
+    if name == "kind":
+        return bool(group["simulated"] == KINDS.get(word))
+    if name == "claimed":
+        return bool(group["claimed_by"] == mine) if word == "me" else group["claimed_by"] is None
+    low, high = BANDS.get(word, (0, 10))
+    return bool(low <= (group["risk"] or 0) <= high)
+
+
+def _filtered(rows: QuerySet[Request], chosen: dict[str, str], mine: uuid.UUID) -> QuerySet[Request]:
+    if chosen["playbook"]:
+        rows = rows.filter(playbook=chosen["playbook"])
+    if chosen["kind"] in KINDS:
+        rows = rows.filter(simulated=KINDS[chosen["kind"]])
+    if chosen["claimed"]:
+        rows = rows.filter(claimed_by=mine if chosen["claimed"] == "me" else None)
+    if chosen["risk"] in BANDS:
+        low, high = BANDS[chosen["risk"]]
+        # A request without a risk stands with the low ones.
+        rows = rows.exclude(risk__lt=low or -1).exclude(risk__gt=high)
+        rows = rows.exclude(risk=None) if low else rows
+    return rows
+
+
+def _facets(groups: list[dict[str, Any]], chosen: dict[str, str], mine: object, status: str) -> list[dict[str, Any]]:
+    """Return the filters beside the queue: what can be chosen, and how many requests that would leave."""
+    given = {"status": status, **chosen}
+    playbooks = sorted({group["playbook"] for group in groups if group["playbook"]})[:30]
+    offered = {
+        "risk": [("high", "8 to 10"), ("medium", "5 to 7"), ("low", "1 to 4")],
+        "kind": [("real", "Waits for it"), ("simulated", "Simulated, queued")],
+        "claimed": [("me", "By me"), ("nobody", "By nobody")],
+        "playbook": [(slug, slug) for slug in playbooks],
+    }
+    titles = {"risk": "Risk", "kind": "Kind", "claimed": "Claimed", "playbook": "Playbook"}
+    found = []
+    for name, options in offered.items():
+        others = {key: word for key, word in chosen.items() if key != name}
+        fitting = [group for group in groups if all(_fits(group, key, word, mine) for key, word in others.items())]
+        counted = [
+            {
+                "label": label,
+                "count": sum(group["count"] for group in fitting if _fits(group, name, word, mine)),
+                "on": chosen[name] == word,
+                "href": "?" + urlencode({**given, name: word} if chosen[name] != word else {**given, name: ""}),
+            }
+            for word, label in options
+        ]
+        found.append({"title": titles[name], "options": counted})
+    return found
+
+
+def _seats(row: Request, votes: list[Any]) -> list[dict[str, Any]]:
+    """Return the places of the quorum, each with the vote that takes it or empty."""
+    taken = [{"vote": vote, "against": vote.verdict == Verdict.REJECT} for vote in votes]
+    given = sum(vote.verdict == Verdict.APPROVE for vote in votes)
+    return taken + [{"vote": None}] * (max(0, row.quorum - given) if row.status == Status.PENDING else 0)
+
+
+def _news(row: Request, votes: list[Any]) -> str:
+    """Return what happened last, for a page that was drawn before."""
+    if row.status == Status.WITHDRAWN:
+        return "This request was withdrawn: it is no longer needed, or what would be sent has changed."
+    if row.status == Status.EXPIRED:
+        return "The time to decide has run out."
+    if votes:
+        last = votes[-1]
+        return f"{last.username} {'approved' if last.verdict == Verdict.APPROVE else 'rejected'} it at {last.at:%H:%M:%S} UTC."
+    return f"{row.claimed_by} claimed it." if row.claimed_by else "Something about this request changed."
+
+
+def _written(step: StepRun | None) -> dict[str, Any] | None:
+    """Return the step as its playbook version has it."""
+    if step is None:
+        return None
+    steps = step.execution.version.document.get("steps", [])
+    return next((written for written in steps if written.get("id") == step.step_id.split("[")[0]), None)

@@ -3,26 +3,23 @@
 import uuid
 from typing import Any
 
-from django.contrib import messages
-from django.core.paginator import Paginator
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from accounts.choices import Permission
 from accounts.selectors import access
+from adapters.models import Call
 from approvals.choices import Status
 from approvals.models import Request
 from audit.selectors import entries
 from core import clock
-from core.errors import DomainError
-from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus, StepStatus
-from playbooks_app.models import Execution, Playbook
-from playbooks_app.services import executions as service
-from runbookpilot.console import frame
+from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus, StepMode, StepStatus
+from playbooks_app.models import Execution, StepRun
+from runbookpilot.console import frame, places
 
 PAGE = 25
+NEWEST = 300
 ENDED = [
     StepStatus.COMPLETED,
     StepStatus.SKIPPED,
@@ -31,122 +28,118 @@ ENDED = [
     StepStatus.CANCELLED,
     StepStatus.ROLLED_BACK,
 ]
+#: Words over the list -> the statuses that they mean.
+FILTERS: dict[str, frozenset[ExecutionStatus]] = {
+    "active": frozenset(ExecutionStatus) - FINAL_EXECUTION,
+    "waits for people": frozenset(
+        {ExecutionStatus.AWAITING_APPROVAL, ExecutionStatus.AWAITING_INPUT, ExecutionStatus.PAUSED}
+    ),
+    "failed": frozenset({ExecutionStatus.FAILED}),
+    "completed": frozenset({ExecutionStatus.COMPLETED}),
+    "rolled back": frozenset({ExecutionStatus.ROLLING_BACK, ExecutionStatus.ROLLED_BACK}),
+    "cancelled": frozenset({ExecutionStatus.CANCELLED, ExecutionStatus.ABANDONED}),
+}
+#: Parameters by which a write's target is known.
+TARGETS = ("host", "ip", "domain", "user", "username", "path", "file")
+#: A write -> what the worker was doing, and what the target is when it was done.
+ASKED = {
+    "edr.isolate_host": ("isolating", "isolated"),
+    "edr.unisolate_host": ("releasing", "released"),
+    "edr.quarantine_file": ("quarantining", "quarantined"),
+    "firewall.block_ip": ("blocking", "blocked"),
+    "firewall.unblock_ip": ("unblocking", "unblocked"),
+    "firewall.block_domain": ("blocking", "blocked"),
+    "firewall.unblock_domain": ("unblocking", "unblocked"),
+    "identity.disable_user": ("disabling", "disabled"),
+    "identity.enable_user": ("enabling", "enabled"),
+}
+#: What the timeline can be narrowed to, by the first word of the kinds.
+SHOWN = {"steps": ("step:", "undo:", "policy:"), "approvals": ("approval:",), "execution": ("execution:",)}
 
 
 @require_safe
 def listing(request: HttpRequest) -> HttpResponse:
     """Active and recent executions, newest first."""
-    rows = Execution.objects.visible_to(frame.person(request)).select_related("version__playbook", "incident", "environment")
+    base = frame.rows(request, Execution.objects)
+    counts = dict(base.order_by().values_list("status").annotate(count=Count("pk")))
     status = request.GET.get("status", "")
-    if status == "active":
-        rows = rows.exclude(status__in=FINAL_EXECUTION)
-    elif status in set(ExecutionStatus):
-        rows = rows.filter(status=status)
-    plain = Q(steps__undo_of=None)
-    rows = rows.annotate(total=Count("steps", filter=plain), ended=Count("steps", filter=plain & Q(steps__status__in=ENDED)))
+    wanted = FILTERS.get(status)
+    rows = base.filter(status__in=wanted) if wanted else base
+    text = request.GET.get("q", "").strip()[:200]
+    rows = rows.filter(title__icontains=text) if text else rows
+    total = rows.count() if text else sum(count for word, count in counts.items() if wanted is None or word in wanted)
+    page = frame.Counted(with_progress(rows).order_by("-id"), PAGE, total).get_page(request.GET.get("page"))
     context = {
-        "page_obj": Paginator(rows.order_by("-id"), PAGE).get_page(request.GET.get("page")),
+        "page_obj": page,
         "status": status,
-        "statuses": ["active", "awaiting_approval", "awaiting_input", "completed", "failed", "rolled_back", "cancelled"],
-        "query": f"status={status}",
+        "text": text,
+        "total": sum(counts.values()),
+        "statuses": [(word, sum(counts.get(item.value, 0) for item in found)) for word, found in FILTERS.items()],
     }
-    return frame.page(request, "executions.html", context, title="Executions")
+    return frame.page(request, "executions.html", context, title="Executions", crumbs=["Now=index"])
+
+
+def with_progress(rows: QuerySet[Execution]) -> QuerySet[Execution]:
+    """Return executions with what a list shows of them, and how many of their steps have ended."""
+    plain = Q(steps__undo_of=None, steps__iteration_of=None)
+    rows = rows.select_related("version__playbook", "incident", "environment").defer("event", "enrichment", "version__source", "version__document")
+    return rows.annotate(total=Count("steps", filter=plain), ended=Count("steps", filter=plain & Q(steps__status__in=ENDED)))
 
 
 @require_safe
 def item(request: HttpRequest, execution_id: uuid.UUID) -> HttpResponse:
     """Where is it, and why? One execution with its steps and timeline."""
-    rows = Execution.objects.visible_to(frame.person(request)).select_related(
-        "version__playbook", "incident", "alert", "environment", "tenant"
+    found = Execution.objects.visible_to(frame.person(request)).select_related(
+        "version__playbook", "incident", "alert", "environment", "tenant", "parent_step__execution"
     )
-    row: Execution = frame.visible_in(rows, execution_id)
+    row: Execution = frame.visible_in(found, execution_id)
     steps = list(row.steps.select_related("assignee").order_by("position", "id"))
     chosen = next((step for step in steps if step.step_id == request.GET.get("step")), None) or _pressing(steps)
-    plain = [step for step in steps if step.undo_of_id is None]
+    plain = [step for step in steps if step.undo_of_id is None and step.iteration_of_id is None]
+    written = {step.get("id"): step for step in row.version.document.get("steps", [])}
+    stream = entries.of_stream(f"execution:{row.pk}")
     context: dict[str, Any] = {
         "execution": row,
         "steps": steps,
         "chosen": chosen,
-        "branches": _branches(row, chosen),
+        "written": written.get(chosen.step_id.split("[")[0].removeprefix("undo:"), {}) if chosen else {},
+        "question": _question(chosen),
+        "call": Call.objects.filter(pk=chosen.call_id).first() if chosen and chosen.call_id else None,
         "ended": sum(step.status in ENDED for step in plain),
         "total": len(plain),
-        "queued": Request.objects.filter(tenant=row.tenant_id, labels__execution=str(row.pk), status=Status.PENDING).order_by(
-            "id"
-        ),
-        "undoable": [
-            step for step in plain if step.status == StepStatus.COMPLETED and step.effect in ("reversible", "irreversible")
-        ],
+        "queued": Request.objects.filter(tenant=row.tenant_id, stream=f"execution:{row.pk}", status=Status.PENDING).order_by("id"),
+        "undo": _undo(plain, written),
         "final": row.status in FINAL_EXECUTION,
+        "paused": bool(row.control.get("pause")),
         "works": access.may(frame.person(request), Permission.WORK_EXECUTIONS, row.tenant_id),
-        "entries": entries.of_stream(f"execution:{row.pk}"),
-        "notes": row.notes.order_by("at"),
-        "tenant": row.tenant,
-        "environment": row.environment,
+        **_narrowed(stream, request.GET.get("show", ""), request.GET.get("who", "")),
+        "notes": row.notes.select_related("step").order_by("at"),
+        "writes": "drill" if row.drill and not places.here(request).stopped_in(row.tenant_id) else places.here(request).writes,
+        "now": clock.now(),
     }
-    return frame.page(request, "execution.html", context, title=row.title)
+    return frame.page(request, "execution.html", context, title=row.title, crumbs=["Now=index", "Executions=executions"])
 
 
-@require_POST
-def act(request: HttpRequest, execution_id: uuid.UUID) -> HttpResponse:
-    """Cancel, roll back, complete or abandon it; complete, decide or resolve one of its steps."""
-    row: Execution = frame.visible(request, Execution.objects, execution_id)
-    name = request.POST.get("act", "")
-    try:
-        access.require(frame.person(request), Permission.WORK_EXECUTIONS, row.tenant_id)
-        _perform(request, row, name)
-    except DomainError as error:
-        messages.error(request, error.sentence)
-    return redirect("admin:execution", execution_id)
+def _narrowed(stream: list[Any], show: str, who: str) -> dict[str, Any]:
+    """Return the newest of the events that are asked for, and what else can be asked for."""
+    found = [entry for entry in stream if entry.kind.startswith(SHOWN.get(show, ("",))) and (not who or entry.actor_name == who)]
+    return {
+        "entries": found[-NEWEST:],
+        "hidden": len(found) - len(found[-NEWEST:]),
+        "show": show if show in SHOWN else "",
+        "shown_words": list(SHOWN),
+        "who": who,
+        "people": sorted({entry.actor_name for entry in stream}),
+    }
 
 
-@require_POST
-def start(request: HttpRequest) -> HttpResponse:
-    """Start a playbook by hand."""
-    playbook: Playbook = frame.visible(request, Playbook.objects, request.POST.get("playbook"))
-    user, tenant = frame.person(request), playbook.tenant
-    try:
-        access.require(user, Permission.WORK_EXECUTIONS, tenant.pk)
-        row = service.start(
-            tenant=tenant,
-            environment=tenant.environments.get(is_default=True),
-            version=playbook.active_version,
-            drill=bool(request.POST.get("drill")),
-            title=request.POST.get("title", "")[:300],
-            actor=user.actor(),
-            now=clock.now(),
-        )
-    except DomainError as error:
-        messages.error(request, error.sentence)
-        return redirect("admin:playbook", playbook.pk)
-    return redirect("admin:execution", row.pk)
-
-
-def _perform(request: HttpRequest, row: Execution, name: str) -> None:
-    user, now, reason = frame.person(request), clock.now(), request.POST.get("reason", "")[:2000]
-    common: dict[str, Any] = {"execution_id": row.pk, "actor": user.actor(), "now": now}
-    step = request.POST.get("step", "")
-    if name in ("cancel", "abandon"):
-        {"cancel": service.cancel, "abandon": service.abandon}[name](reason=reason, **common)
-    elif name == "rollback":
-        service.rollback(reason=reason, **common)
-    elif name == "note":
-        service.note(text=reason, step_id=step, **common)
-    elif name == "done":
-        service.update_step(step_id=step, status=StepStatus.COMPLETED, **common)
-    elif name == "skip":
-        service.update_step(step_id=step, status=StepStatus.SKIPPED, note=reason, **common)
-    elif name == "choose":
-        service.update_step(step_id=step, decision=request.POST.get("branch", ""), **common)
-    elif name in ("look", "happened", "not_happened"):
-        service.answer_uncertain(step_id=step, answer=name, reason=reason, **common)
-
-
-def _pressing(steps: list[Any]) -> Any:
+def _pressing(steps: list[StepRun]) -> StepRun | None:
     """The step that somebody most likely wants to see: what waits, else what failed, else the last that moved."""
     urgent = (
         StepStatus.UNCERTAIN,
         StepStatus.AWAITING_INPUT,
         StepStatus.AWAITING_APPROVAL,
+        StepStatus.BLOCKED,
         StepStatus.FAILED,
         StepStatus.IN_PROGRESS,
     )
@@ -158,8 +151,24 @@ def _pressing(steps: list[Any]) -> Any:
     return moved[-1] if moved else (steps[0] if steps else None)
 
 
-def _branches(row: Execution, step: Any) -> list[str]:
-    if step is None or step.kind != "decision":
-        return []
-    written: dict[str, Any] = next((item for item in row.version.document.get("steps", []) if item.get("id") == step.step_id), {})
-    return list(written.get("branches", {}))
+def _question(step: StepRun | None) -> str:
+    """Return what a person is asked about a write of which nobody knows whether it happened."""
+    if step is None or step.status != StepStatus.UNCERTAIN:
+        return ""
+    params = step.params_shown or {}
+    target = next((str(params[name]) for name in TARGETS if params.get(name)), "")
+    doing, done = ASKED.get(step.action, ("", ""))
+    if not (target and doing):
+        return f"The worker stopped during “{step.name}”. Did it happen?"
+    return f"The worker stopped while {doing} {target}. Is {target} {done}?"
+
+
+def _undo(steps: list[StepRun], written: dict[Any, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return what a rollback would undo, last first, and the writes that it would leave."""
+    done = [
+        step for step in steps
+        if step.status == StepStatus.COMPLETED and step.mode == StepMode.REAL and step.effect not in ("", "read")
+    ]  # fmt: skip
+    done.sort(key=lambda step: step.completed_at or step.created_at, reverse=True)
+    rows = [{"step": step, "undo": (written.get(step.step_id) or {}).get("rollback")} for step in done]
+    return {"undone": [row for row in rows if row["undo"]], "left": [row for row in rows if not row["undo"]]}

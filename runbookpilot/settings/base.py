@@ -25,6 +25,7 @@ STATICFILES_DIRS = [ROOT / "static"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 WIRING = "runbookpilot.wiring.HANDLERS"
+STEP_ACTIONS = "runbookpilot.registry.STEP_ACTIONS"
 MAX_LEVEL = OPERATOR.max_level
 L2_ENABLED = OPERATOR.enable_l2
 ALERT_MAX_BYTES = OPERATOR.alert_max_bytes

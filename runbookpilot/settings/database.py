@@ -28,7 +28,9 @@ def _database() -> dict[str, Any]:
     config: dict[str, Any] = environ.Env.db_url_config(OPERATOR.database_url)
     if config["ENGINE"].endswith("sqlite3"):
         return {**config, "OPTIONS": _SQLITE, "CONN_MAX_AGE": None}
-    config.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
+    config.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": OPERATOR.database_pool, "timeout": 10}
+    # The ORM binds on the client and is not concerned; the one statement that is long and frequent is prepared.
+    config["OPTIONS"].setdefault("prepare_threshold", 3)
     return {**config, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": False}
 
 

@@ -4,6 +4,9 @@ from csp.constants import NONE, SELF
 
 from runbookpilot.settings.base import OPERATOR
 
+#: The largest body that is read into memory; alerts have the largest.
+DATA_UPLOAD_MAX_MEMORY_SIZE = OPERATOR.batch_max_bytes
+
 ALLOWED_HOSTS = OPERATOR.allowed_hosts
 CSRF_TRUSTED_ORIGINS = OPERATOR.trusted_origins
 SESSION_COOKIE_HTTPONLY = True
@@ -12,6 +15,7 @@ SESSION_COOKIE_SECURE = OPERATOR.https
 SESSION_COOKIE_AGE = 12 * 3600
 CSRF_COOKIE_SECURE = OPERATOR.https
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "runbookpilot.console.errors.csrf"
 SECURE_SSL_REDIRECT = OPERATOR.https
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if OPERATOR.https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = OPERATOR.https
@@ -38,6 +42,7 @@ CONTENT_SECURITY_POLICY = {
 AXES_FAILURE_LIMIT = 6
 AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_CALLABLE = "runbookpilot.console.errors.locked_out"
 AXES_RESET_ON_SUCCESS = True
 AXES_SENSITIVE_PARAMETERS: list[str] = []
 

@@ -1,16 +1,22 @@
 """One set of words, colours and icons for every page: status chips, ages, short ids, JSON trees."""
 
 import datetime as dt
-import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from django import template
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from core import attack
+from runbookpilot.console import trees
+
 register = template.Library()
+register.filter(trees.seen)
+register.simple_tag(trees.tree)
+register.simple_tag(trees.differences)
+register.simple_tag(trees.processes)
+register.simple_tag(trees.source)
 
 #: Status word -> (tone, icon). The tone is a colour, and never stands alone: icon and word go with it.
 CHIPS: dict[str, tuple[str, str]] = {
@@ -24,6 +30,8 @@ CHIPS: dict[str, tuple[str, str]] = {
     "waiting": ("amber", "hourglass_empty"),
     "pending": ("amber", "hourglass_empty"),
     "paused": ("amber", "pause_circle"),
+    "real": ("blue", "bolt"),
+    "manual": ("blue", "person"),
     "completed": ("green", "check_circle"),
     "approved": ("green", "thumb_up"),
     "executed": ("green", "check_circle"),
@@ -45,7 +53,7 @@ CHIPS: dict[str, tuple[str, str]] = {
     "blocked": ("red", "block"),
     "rejected": ("red", "thumb_down"),
     "failing": ("red", "error"),
-    "uncovered": ("red", "gpp_maybe"),
+    "uncovered": ("amber", "gpp_maybe"),
     "cancelled": ("grey", "cancel"),
     "abandoned": ("grey", "cancel"),
     "unhealthy": ("red", "error"),
@@ -56,7 +64,19 @@ CHIPS: dict[str, tuple[str, str]] = {
     "open": ("amber", "warning"),
     "mitigated": ("yellow", "shield"),
     "monitoring": ("blue", "visibility"),
-    "live": ("red", "bolt"),
+    "live": ("amber", "bolt"),
+    "enabled": ("green", "toggle_on"),
+    "disabled": ("grey", "toggle_off"),
+    "drifting": ("amber", "trending_down"),
+    "not_checked": ("grey", "help"),
+    "SEV1": ("red", "local_fire_department"),
+    "SEV2": ("red", "priority_high"),
+    "SEV3": ("amber", "warning"),
+    "SEV4": ("blue", "info"),
+    "SEV5": ("grey", "info"),
+    "undone": ("grey", "undo"),
+    "succeeded": ("green", "check_circle"),
+    "started": ("blue", "play_circle"),
     "mock": ("grey", "science"),
     "drill": ("hatched", "science"),
     "stopped": ("stopped", "front_hand"),
@@ -67,7 +87,6 @@ CHIPS: dict[str, tuple[str, str]] = {
     "skipped_match": ("grey", "remove"),
     "declared": ("grey", "lock"),
 }
-MAX_ITEMS = 200
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -109,15 +128,33 @@ def duration(seconds: float | dt.timedelta | None) -> str:
 
 @register.simple_tag
 def when(moment: dt.datetime | None) -> SafeString:
-    """A moment in the one date format, with its age beside it."""
+    """A moment in the one date format, in UTC, with its age beside it."""
     if moment is None:
         return format_html('<span class="rp-muted">{}</span>', "—")
     utc = moment.astimezone(dt.UTC)
     return format_html(
-        '<time datetime="{}">{}</time> <span class="rp-muted">{}</span>',
+        '<time datetime="{}" class="rp-nowrap" title="{}">{}</time> <span class="rp-muted rp-nowrap">{}</span>',
         utc.isoformat(),
+        f"{utc:%A}, in UTC",
         utc.strftime("%Y-%m-%d %H:%M:%S"),
         age(moment),
+    )
+
+
+@register.simple_tag
+def left(since: dt.datetime, until: dt.datetime) -> SafeString:
+    """The time left as words and a bar that drains."""
+    whole, rest = (until - since).total_seconds() or 1.0, (until - timezone.now()).total_seconds()
+    share = max(0, min(100, round(100 * rest / whole)))
+    return format_html(
+        '<span class="rp-left{}" data-from="{}" data-until="{}" title="Until {} UTC"><span>{}</span>'
+        '<progress class="rp-meter" max="100" value="{}"></progress></span>',
+        " rp-amber" if share < 25 else "",
+        since.isoformat(),
+        until.isoformat(),
+        until.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        duration(rest) if rest > 0 else "time is up",
+        share,
     )
 
 
@@ -137,7 +174,7 @@ def risk(value: int | None) -> SafeString:
         return format_html('<span class="rp-muted">{}</span>', "risk unknown")
     tone = "red" if value >= 8 else "amber" if value >= 5 else "green"
     return format_html(
-        '<span class="rp-risk rp-{}" title="Risk {} of 10"><b>{}</b><meter min="0" max="10" value="{}"></meter></span>',
+        '<span class="rp-risk rp-{}" title="Risk {} of 10"><b>{}</b><progress class="rp-meter" max="10" value="{}"></progress></span>',
         tone,
         value,
         value,
@@ -147,48 +184,41 @@ def risk(value: int | None) -> SafeString:
 
 @register.simple_tag
 def confidence(value: float | None) -> SafeString:
-    """Detection confidence: high green, medium amber, low red, grey when unknown."""
+    """Detection confidence: high green, medium amber, low red, hollow when unknown."""
     if value is None:
-        return format_html('<span class="rp-dot rp-grey" title="{}"></span> unknown', "No confidence was sent with the alert")
+        return format_html('<span class="rp-nowrap"><span class="rp-dot rp-hollow" title="{}"></span> unknown</span>', "No confidence was sent with the alert")
     tone, word = ("green", "high") if value >= 0.7 else ("amber", "medium") if value >= 0.4 else ("red", "low")
-    return format_html('<span class="rp-dot rp-{}"></span> {} ({}%)', tone, word, round(value * 100))
+    return format_html('<span class="rp-nowrap"><span class="rp-dot rp-{}"></span> {} <span class="rp-muted">{}%</span></span>', tone, word, round(value * 100))
 
 
-@register.simple_tag
-def tree(value: Any, open_levels: int = 1) -> SafeString:
-    """A JSON value as a readable tree that folds."""
-    return _tree(value, open_levels)
+@register.filter
+def techniques(identifiers: Sequence[str] | None) -> SafeString:
+    """ATT&CK and D3FEND ids with their names; the tactics appear on pointing."""
+    rows = ((", ".join(attack.tactics(item)), attack.label(item)) for item in identifiers or ())
+    return format_html_join(", ", '<span title="{}">{}</span>', rows)
 
 
-def _tree(value: Any, open_levels: int) -> SafeString:
-    if isinstance(value, Mapping):
-        return _branch(list(value.items())[:MAX_ITEMS], len(value), open_levels)
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return _branch(list(enumerate(value))[:MAX_ITEMS], len(value), open_levels)
-    text = value if isinstance(value, str) else json.dumps(value)
-    if len(text) > 300:
-        return format_html("<details><summary>{}…</summary><span class='rp-value'>{}</span></details>", text[:120], text[:20000])
-    return format_html('<span class="rp-value">{}</span>', text)
+@register.filter
+def technique(identifier: str) -> SafeString:
+    """One ATT&CK or D3FEND id with its name."""
+    return techniques([identifier] if identifier else [])
 
 
-def _branch(items: Sequence[tuple[Any, Any]], total: int, open_levels: int) -> SafeString:
-    if not items:
-        return format_html('<span class="rp-muted">{}</span>', "empty")
-    rows = format_html_join(
-        "", "<li><span class='rp-key'>{}</span> {}</li>", ((key, _node(item, open_levels - 1)) for key, item in items)
-    )
-    more = format_html("<li class='rp-muted'>and {} more</li>", total - len(items)) if total > len(items) else ""
-    return format_html("<ul class='rp-tree'>{}{}</ul>", rows, more)
+@register.filter
+def since(end: dt.datetime, start: dt.datetime) -> str:
+    """The span between two moments."""
+    seconds = (end - start).total_seconds()
+    return f"{seconds * 1000:.0f} ms" if 0 <= seconds < 1 else duration(seconds)
 
 
-def _node(value: Any, open_levels: int) -> SafeString:
-    if isinstance(value, Mapping | list) and value:
-        state = " open" if open_levels > 0 else ""
-        return format_html(
-            "<details{}><summary>{} {}</summary>{}</details>",
-            SafeString(state),
-            len(value),
-            "fields" if isinstance(value, Mapping) else "items",
-            _tree(value, open_levels),
-        )
-    return _tree(value, open_levels)
+@register.filter
+def words(key: object) -> str:
+    """A status or name as words."""
+    return str(key).replace("_", " ")
+
+
+@register.filter
+def stream_words(stream: str) -> str:
+    """A stream of the journal by its kind and the end of its id."""
+    kind, _, ref = stream.partition(":")
+    return f"{kind} {ref[-8:]}".strip()

@@ -1,54 +1,84 @@
-// Behaviour of the console's pages: copy, confirm, refresh, keys. No inline scripts, no state of its own.
-const reloadEvery = 3000;
+// What every page can do: copy, open dialogs, follow a row, and send a form without a reload.
+import { fetched, show } from "./live.js";
 
-document.addEventListener("click", async (event) => {
-  const copy = event.target.closest("[data-copy]");
-  if (copy) {
-    await navigator.clipboard?.writeText(copy.dataset.copy);
-    const text = copy.textContent;
-    copy.textContent = "copied";
-    setTimeout(() => { copy.textContent = text; }, 900);
+async function copy(button) {
+  const text = button.textContent;
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.textContent = "copied";
+  } catch {
+    button.textContent = "press Ctrl C";
+    getSelection().selectAllChildren(button);
   }
-  const opener = event.target.closest("[data-dialog]");
-  if (opener) document.getElementById(opener.dataset.dialog)?.showModal();
-  if (event.target.closest("[data-close]")) event.target.closest("dialog")?.close();
-});
-
-document.addEventListener("submit", (event) => {
-  const button = event.submitter;
-  if (button && !event.defaultPrevented) setTimeout(() => { button.disabled = true; }, 0);
-});
-
-// A part that names its address is fetched again while the page is visible and nobody types or has opened something in it.
-for (const part of document.querySelectorAll("[data-refresh]")) {
-  setInterval(async () => {
-    const busy = document.hidden || document.querySelector("dialog[open]") || part.contains(document.activeElement) || part.querySelector("input:checked");
-    if (busy) return;
-    const response = await fetch(part.dataset.refresh, { headers: { "X-Part": part.id }, credentials: "same-origin" }).catch(() => null);
-    if (!response?.ok) return;
-    const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById(part.id);
-    if (fresh && fresh.innerHTML !== part.innerHTML) part.innerHTML = fresh.innerHTML;
-  }, reloadEvery);
+  setTimeout(() => { button.textContent = text; }, 900);
 }
 
-// The queue by keyboard: j and k move, space selects, Enter opens, a approves, r rejects.
-const rows = () => [...document.querySelectorAll("tr[data-href]")];
-let current = -1;
-document.addEventListener("keydown", (event) => {
-  if (event.target.closest("input:not([type=checkbox]), textarea, select, dialog") || event.ctrlKey || event.metaKey || !rows().length) return;
-  const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
-  if (step) {
-    current = Math.min(Math.max(current + step, 0), rows().length - 1);
-    rows().forEach((row, index) => row.classList.toggle("rp-current", index === current));
-    rows()[current].scrollIntoView({ block: "nearest" });
-    event.preventDefault();
-    return;
-  }
-  const row = rows()[current];
-  if (!row) return;
-  const open = { Enter: "", a: "#approve", r: "#reject" }[event.key];
-  if (open !== undefined) location.href = row.dataset.href + open;
-  if (event.key === " ") { row.querySelector("input[type=checkbox]")?.click(); event.preventDefault(); }
+document.addEventListener("click", (event) => {
+  const near = (selector) => event.target.closest?.(selector);
+  if (near("[data-copy]")) return copy(near("[data-copy]"));
+  if (near("[data-dialog]")) return document.getElementById(near("[data-dialog]").dataset.dialog)?.showModal();
+  if (near("[data-close]")) return near("dialog")?.close();
+  if (near("[data-reload]")) return location.reload();
+  if (event.target.matches?.("dialog")) return event.target.close();
+  const row = near("tr[data-href]");
+  if (row && !near("a, button, input, label, summary, select") && !getSelection().toString()) location.assign(row.dataset.href);
+  for (const menu of document.querySelectorAll("details.rp-menu[open]")) if (!menu.contains(event.target) || event.target === menu) menu.open = false;
 });
 
-if (location.hash === "#approve" || location.hash === "#reject") document.getElementById(location.hash.slice(1))?.showModal();
+function failed(form) {
+  let note = form.querySelector("[data-failed]");
+  if (!note) {
+    note = document.createElement("p");
+    note.className = "rp-notice rp-danger";
+    note.dataset.failed = "";
+    note.setAttribute("role", "alert");
+    form.prepend(note);
+  }
+  note.textContent = "The server did not answer. Reload the page to see whether it was done.";
+}
+
+document.addEventListener("submit", async (event) => {
+  const { target: form, submitter } = event;
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (!("async" in form.dataset)) {
+    if (!("many" in form.dataset)) setTimeout(() => { if (submitter) submitter.disabled = true; }, 0);
+    return;
+  }
+  event.preventDefault();
+  const body = new FormData(form, submitter);
+  const buttons = form.querySelectorAll("button");
+  for (const button of buttons) button.disabled = true;
+  try {
+    const { response, page } = await fetched(form.getAttribute("action") || location.href, { method: "POST", body });
+    show(page, response.url);
+  } catch {
+    failed(form);
+  } finally {
+    for (const button of buttons) button.disabled = false;
+  }
+});
+
+// An address may name a dialog to open at once, as the palette does: /playbooks/…#start
+function openNamed() {
+  const named = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (named instanceof HTMLDialogElement && !named.open) {
+    named.showModal();
+    history.replaceState(history.state, "", location.pathname + location.search);
+  }
+}
+addEventListener("hashchange", openNamed);
+openNamed();
+
+for (const field of document.querySelectorAll("select[data-submits]")) field.addEventListener("change", () => field.form.requestSubmit());
+
+// Finding in a tree: branches that hold the words open, the others step back.
+document.addEventListener("input", (event) => {
+  const { find } = event.target.dataset ?? {};
+  if (!find) return;
+  const words = event.target.value.trim().toLowerCase();
+  for (const line of document.getElementById(find).querySelectorAll("li")) {
+    const holds = line.textContent.toLowerCase().includes(words);
+    line.hidden = Boolean(words) && !holds;
+    if (words && holds) for (const fold of line.querySelectorAll(":scope > details")) fold.open = true;
+  }
+});

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -26,14 +27,20 @@ ORDER = [
 RANK = {name: position for position, name in enumerate(ORDER)}
 RANK["incidents"] = RANK["approvals"]
 
-PLANTED = {
-    "flow": ("core/planted.py", "import audit\n"),
-    "rooms": ("approvals/helpers.py", "X = 1\n"),
-    "pure": ("playbooks_app/spec/planted.py", "import django\n"),
-    "kinds": ("adapters/edr/planted.py", "import adapters.siem\n"),
-    "no-http": ("incidents/planted.py", "import socket\n"),
-    "journal": ("accounts/planted.py", "import audit.models\n"),
-}
+PLANTED = (
+    ("flow", "core/planted.py", "import audit\n"),
+    ("flow", "approvals/services/planted.py", "import incidents\n"),
+    ("flow", "audit/services/planted.py", "import accounts\n"),
+    ("rooms", "approvals/helpers.py", "X = 1\n"),
+    ("rooms", "compliance/selectors/planted.py", "import compliance.services\n"),
+    ("pure", "playbooks_app/spec/planted.py", "import django\n"),
+    ("pure", "playbooks_app/engine/planted.py", "import core.clock, core.signing\n"),
+    ("pure", "incidents/spec/planted.py", "import rest_framework\n"),
+    ("pure", "compliance/spec/planted.py", "import celery\n"),
+    ("kinds", "adapters/edr/planted.py", "import adapters.siem\n"),
+    ("no-http", "incidents/planted.py", "import socket\n"),
+    ("journal", "accounts/planted.py", "import audit.models\n"),
+)
 
 
 def lint_imports(folder: Path, contract: str) -> subprocess.CompletedProcess[str]:
@@ -52,17 +59,25 @@ def copy_of_the_house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("contract", PLANTED)
-def test_each_contract_holds_and_catches_a_planted_violation(copy_of_the_house: Path, contract: str) -> None:
-    name, text = PLANTED[contract]
-    before = lint_imports(copy_of_the_house, contract)
+def test_a_violation_is_planted_for_each_contract() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    assert {contract for contract, _, _ in PLANTED} == {contract["id"] for contract in contracts}
+
+
+@pytest.mark.parametrize("contract", sorted({contract for contract, _, _ in PLANTED}))
+def test_each_contract_holds(copy_of_the_house: Path, contract: str) -> None:
+    done = lint_imports(copy_of_the_house, contract)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("contract", "name", "text"), PLANTED)
+def test_each_contract_catches_a_planted_violation(copy_of_the_house: Path, contract: str, name: str, text: str) -> None:
     planted = copy_of_the_house / name
     planted.write_text(text)
     try:
         after = lint_imports(copy_of_the_house, contract)
     finally:
         planted.unlink()
-    assert before.returncode == 0, before.stdout + before.stderr
     assert after.returncode == 1, after.stdout + after.stderr
 
 

@@ -100,7 +100,7 @@ def test_its_journal_is_the_slice_of_the_execution(execution: Execution) -> None
     sha256 = capture(execution).artifacts.get(kind=ArtifactKind.JOURNAL).sha256
 
     lines = [json.loads(line) for line in blobs.read(sha256).splitlines()]
-    assert [line["seq"] for line in lines] == [1, 2, 3, 4]
+    assert [line["seq"] for line in lines] == [1, 2, 3, 4, 5]
     assert [line["hash"] for line in lines] == [entry.hash for entry in entries.of_stream(f"execution:{execution.pk}")]
 
 

@@ -23,9 +23,9 @@ from compliance.services import bundles
 from compliance.spec import verify_pack
 from core import blobs, canonical, signing
 from tests.compliance import worlds
+from tests.compliance.forging import files_of, resealed, zipped
 
 VERIFY = Path(verify_pack.__file__)
-Files = dict[str, bytes]
 
 
 @pytest.fixture
@@ -47,40 +47,6 @@ def run(pack: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
     command = [sys.executable, "-I", "-S", str(VERIFY), str(pack), "--json", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, json.loads(done.stdout)
-
-
-def files_of(pack: Path) -> Files:
-    with zipfile.ZipFile(pack) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def zipped(files: Files, path: Path) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return path
-
-
-def resealed(files: Files, private: Ed25519PrivateKey, *, own: bool = True) -> Files:
-    """The files with a manifest that fits them, signed by somebody's key, as a forger would."""
-    public = base64.b64encode(private.public_key().public_bytes_raw()).decode()
-    manifest = json.loads(files[verify_pack.MANIFEST])
-    for item in manifest["files"]:
-        content = files[item["path"]]
-        item["size"], item["sha256"] = len(content), canonical.sha256(content)
-    if own:
-        manifest["signer"]["public"] = public
-    envelope = json.loads(files[verify_pack.ENVELOPE])
-    statement = json.loads(base64.b64decode(envelope["payload"]))
-    content = canonical.dumps(manifest)
-    statement["subject"][0]["digest"]["sha256"] = canonical.sha256(content)
-    payload = canonical.dumps(statement)
-    signature = private.sign(verify_pack.pae(verify_pack.PAYLOAD_TYPE, payload))
-    envelope["payload"] = base64.b64encode(payload).decode()
-    envelope["signatures"] = [
-        {"keyid": canonical.sha256(base64.b64decode(public)), "sig": base64.b64encode(signature).decode()}
-    ]
-    return {**files, verify_pack.MANIFEST: content, verify_pack.ENVELOPE: canonical.dumps(envelope)}
 
 
 def first_of(answer: dict[str, Any]) -> tuple[str, str]:
@@ -132,6 +98,16 @@ def test_it_finds_any_changed_byte_of_the_zip(pack: Path) -> None:
         changed[at] ^= 1 << (at % 8)
         pack.write_bytes(changed)
         assert verify_pack.verify(str(pack), trusted).verdict in {"TAMPERED", "MISSING"}, f"byte {at}"
+
+
+def test_it_finds_a_changed_size_in_the_zip_s_directory(pack: Path) -> None:
+    original, trusted = pack.read_bytes(), [base64.b64decode(key())]
+    for at in _directory(bytearray(original)):
+        for bit in range(32):
+            changed = bytearray(original)
+            changed[at + 24 + bit // 8] ^= 1 << bit % 8
+            pack.write_bytes(changed)
+            assert verify_pack.verify(str(pack), trusted).verdict in {"TAMPERED", "MISSING"}
 
 
 def test_it_finds_a_changed_byte_in_every_file(pack: Path, tmp_path: Path) -> None:

@@ -80,8 +80,10 @@ def execution(of: World, status: str = ExecutionStatus.COMPLETED, at: dt.datetim
     request = approve(of, step, at - dt.timedelta(minutes=3))
     call = call_of(of, step, at - dt.timedelta(minutes=1))
     StepRun.objects.filter(pk=step.pk).update(approval_id=request.pk, call_id=call.pk)
-    for kind in (Kind.EXECUTION_STARTED, Kind.STEP_FINISHED, Kind.EXECUTION_FINISHED):
-        note(row, kind, at)
+    note(row, Kind.EXECUTION_STARTED, at)
+    note(row, Kind.STEP_STARTED, at, ("step", step.pk), call=call.pk)
+    note(row, Kind.STEP_FINISHED, at, ("step", step.pk), call=call.pk, result=call.result_digest)
+    note(row, Kind.EXECUTION_FINISHED, at)
     return row
 
 
@@ -121,7 +123,7 @@ def approve(of: World, step: StepRun, at: dt.datetime, **more: Any) -> Request:
     Decision.objects.create(
         request=request, user=of.officer, username="lead", role="lead", verdict="approve", digest=request.digest, at=at
     )
-    note(step.execution, Kind.APPROVAL_DECIDED, at, ("approval", request.pk), digest=request.digest)
+    note(step.execution, Kind.APPROVAL_DECIDED, at, ("approval", request.pk), digest=request.digest, status="approved")
     return request
 
 

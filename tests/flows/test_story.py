@@ -184,9 +184,12 @@ def test_a_cancelled_execution_withdraws_what_it_asked(analyst: Caller) -> None:
     assert analyst.pending() == []
 
 
-def test_pausing_is_refused_by_name(analyst: Caller) -> None:
-    answer = analyst.send("patch", f"executions/{started(analyst)}", {"status": "paused"})
-    assert (answer.status_code, answer.json()["code"]) == (422, "not_available_yet")
+def test_a_paused_execution_goes_on_where_it_stood(analyst: Caller) -> None:
+    execution = started(analyst)
+    analyst.send("patch", f"executions/{execution}", {"status": "paused"})
+    assert Execution.objects.get(pk=execution).status == "paused"
+    analyst.send("patch", f"executions/{execution}", {"status": "active"})
+    assert Execution.objects.get(pk=execution).status == "awaiting_approval"
 
 
 def test_a_level_two_playbook_rehearses_and_queues(analyst: Caller) -> None:

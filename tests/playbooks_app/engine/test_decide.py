@@ -112,14 +112,6 @@ def test_a_manual_step_waits_for_a_person():
     assert kinds(state(playbook({"id": "m", "kind": "manual", "instructions": "go"}))) == [model.AwaitPerson]
 
 
-@pytest.mark.parametrize(
-    "step", [{"id": "w", "kind": "wait", "duration": "1m"}, {"id": "w", "kind": "playbook", "playbook": "q"}]
-)
-def test_a_kind_that_is_not_available_yet_is_refused_by_name(step):
-    (command,) = next_of(state(playbook(step)))
-    assert command.code == "not_available_yet"
-
-
 def test_a_failure_that_halts_starts_nothing_more():
     commands = next_of(state(playbook(act("a"), act("b", needs=[])), steps={"a": StepState(status=S.FAILED)}))
     assert [type(command) for command in commands] == [model.CancelRest, model.Finish]
@@ -214,8 +206,44 @@ def test_a_held_step_starts_again_when_the_stop_is_lifted():
 
 
 def test_a_step_found_under_way_is_recovered_first():
-    of = state(playbook(act("a")), steps={"a": StepState(status=S.IN_PROGRESS)}, control={"cancel": {"by": "lead"}})
+    of = state(playbook(act("a")), steps={"a": StepState(status=S.IN_PROGRESS, calling=True)}, control={"cancel": {"by": "lead"}})
     assert next_of(of) == [model.Recover("a")]
+
+
+def test_a_call_in_flight_is_waited_for():
+    run = StepState(status=S.IN_PROGRESS, calling=True)
+    assert next_of(state(playbook(act("a")), steps={"a": run}, in_flight=frozenset({"a"}))) == [model.Rest(E.EXECUTING)]
+
+
+def test_a_cancel_waits_for_calls_in_flight():
+    run, asked = StepState(status=S.IN_PROGRESS, calling=True), {"cancel": {"by": "lead"}}
+    of = state(playbook(act("a")), steps={"a": run}, in_flight=frozenset({"a"}), control=asked)
+    assert next_of(of) == [model.Rest(E.EXECUTING)]
+
+
+def test_steps_that_need_nothing_of_each_other_start_together():
+    of = state(playbook(act("a"), act("b", needs=[])))
+    assert [command.step for command in next_of(of)] == ["a", "b"]
+
+
+def test_a_paused_execution_starts_nothing():
+    assert next_of(state(playbook(act("a")), control={"pause": {"by": "lead"}})) == [model.Rest(E.PAUSED)]
+
+
+def test_what_was_approved_waits_while_paused():
+    run = StepState(status=S.AWAITING_APPROVAL, approval="approved")
+    of = state(playbook(act("a")), {"a": WRITE}, steps={"a": run}, control={"pause": {"by": "lead"}})
+    assert next_of(of) == [model.Rest(E.PAUSED)]
+
+
+def test_a_paused_execution_can_be_cancelled():
+    of = state(playbook(act("a")), control={"pause": {"by": "lead"}, "cancel": {"by": "lead"}})
+    assert kinds(of) == [model.CancelRest, model.Finish]
+
+
+def test_its_time_stops_while_it_is_paused():
+    of = state(playbook(act("a")), control={"pause": {"by": "lead"}}, deadline=NOW)
+    assert next_of(of) == [model.Rest(E.PAUSED)]
 
 
 def test_a_retry_waits_for_its_moment():

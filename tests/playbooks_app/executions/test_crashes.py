@@ -6,10 +6,11 @@ from adapters import calls
 from adapters.models import MockCall
 from approvals.models import Request
 from playbooks_app.services import leases
+from playbooks_app.services.drive import Drive
 from tests.playbooks_app.executions.worlds import READ, WRITE, driven, later, step, writes
 
-BEFORE_APPROVAL = 6
-AFTER_APPROVAL = 4
+BEFORE_APPROVAL = 4
+AFTER_APPROVAL = 2
 
 
 class Died(BaseException):
@@ -29,7 +30,7 @@ def dies_at(monkeypatch, moment, of, name, *, after):
         raise Died
 
     monkeypatch.setattr(of, name, dying)
-    monkeypatch.setattr(leases, "release", lambda *_args, **_kwargs: None)
+    monkeypatch.setattr(leases, "give_up", lambda *_args, **_kwargs: None)
 
 
 def approved(execution, world):
@@ -40,9 +41,9 @@ def approved(execution, world):
 
 def commits_of(execution):
     """How often a worker that survives commits while it drives this."""
-    real, seen = leases.hold, []
+    real, seen = Drive._write, []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(leases, "hold", lambda *args, **kwargs: (seen.append(1), real(*args, **kwargs))[1])
+        patch.setattr(Drive, "_write", lambda *args, **kwargs: (seen.append(1), real(*args, **kwargs))[1])
         driven(execution)
     return len(seen)
 
@@ -50,7 +51,7 @@ def commits_of(execution):
 def killed(execution, moment):
     """Drive with a worker that dies at its `moment`-th commit, and let its lease run out."""
     with pytest.MonkeyPatch.context() as patch:
-        dies_at(patch, moment, leases, "hold", after=False)
+        dies_at(patch, moment, Drive, "_write", after=False)
         with pytest.raises(Died):
             driven(execution)
     later(execution)

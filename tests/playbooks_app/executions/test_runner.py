@@ -10,7 +10,8 @@ from approvals.models import Request
 from audit.selectors import entries
 from core import clock
 from playbooks_app.models import Execution
-from playbooks_app.services import executions, leases, runner
+from playbooks_app.selectors import snapshots
+from playbooks_app.services import commits, executions, leases, runner
 from tests import factories
 from tests.playbooks_app.executions.worlds import READ, WRITE, driven, step, writes
 
@@ -170,14 +171,81 @@ def test_the_stream_has_no_gaps(world):
 
 def test_one_worker_drives_at_a_time(world):
     execution = world.begin(READ)
-    assert leases.acquire(execution.pk, owner="one", now=clock.now())
+    assert leases.acquire(snapshots.read(execution.pk), owner="one", now=clock.now())
     assert runner.advance(execution.pk) is False
 
 
 def test_a_worker_that_lost_its_lease_cannot_commit(world):
     execution = world.begin(READ)
-    stale = leases.acquire(execution.pk, owner="one", now=clock.now())
+    stale = leases.acquire(snapshots.read(execution.pk), owner="one", now=clock.now())
     Execution.objects.filter(pk=execution.pk).update(lease_until=clock.now())
-    leases.acquire(execution.pk, owner="two", now=clock.now())
+    leases.acquire(snapshots.read(execution.pk), owner="two", now=clock.now())
     with pytest.raises(leases.LostLease):
         leases.hold(stale, now=clock.now())
+
+
+def test_an_execution_that_changed_since_it_was_read_is_not_taken(world):
+    execution = world.begin(READ)
+    before = snapshots.read(execution.pk)
+    leases.wake(execution.pk, now=clock.now())
+    assert leases.acquire(before, owner="one", now=clock.now()) is None
+
+
+def test_a_driver_that_is_told_of_news_reads_before_it_writes(world):
+    execution = world.begin(READ)
+    lease = leases.acquire(snapshots.read(execution.pk), owner="one", now=clock.now())
+    leases.wake(execution.pk, now=clock.now())
+    with pytest.raises(leases.Stale):
+        leases.hold(lease, now=clock.now())
+
+
+def test_a_cancel_during_a_call_keeps_its_result_and_starts_nothing_more(world, monkeypatch):
+    execution, real = world.begin(READ, {**READ, "id": "next"}), calls.send
+
+    def cancelled_meanwhile(*args, **kwargs):
+        executions.cancel(execution_id=execution.pk, reason="enough", actor=world.analyst.actor(), now=clock.now())
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(calls, "send", cancelled_meanwhile)
+    assert driven(execution).status == "cancelled"
+    assert (step(execution, "look").status, step(execution, "next").status) == ("completed", "cancelled")
+
+
+def test_an_approved_write_that_provably_did_not_happen_is_tried_again(world):
+    execution = driven(world.begin({**WRITE, "retry": {"attempts": 2, "backoff": "1s"}}))
+    world.script("edr.isolate_host", "rate_limit", remaining=1)
+    world.decide()
+    assert driven(execution).status == "awaiting_approval"
+    execution.steps.update(retry_at=clock.now())
+    assert driven(execution).status == "completed"
+    assert writes() == ["edr.isolate_host"]
+
+
+def test_a_queued_write_that_changed_is_queued_anew(world):
+    execution = driven(world.begin(WRITE, level="L2"))
+    first = world.decide()
+    AdapterInstance.objects.filter(pk=world.edr.pk).update(name="another-edr")
+    driven(execution)
+    first.refresh_from_db()
+    assert first.status == "withdrawn"
+    assert Request.objects.get(status="pending").simulated
+    assert writes() == []
+
+
+def test_an_undo_waits_while_an_emergency_stop_stands(world):
+    execution = driven(world.begin(WRITE))
+    world.decide()
+    driven(execution)
+    stops.engage(tenant=world.tenant, reason="stop", actor=factories.SETUP, now=clock.now())
+    executions.rollback(execution_id=execution.pk, reason="wrong host", actor=world.analyst.actor(), now=clock.now())
+    assert driven(execution).status == "rolling_back"
+    assert writes() == ["edr.isolate_host"]
+    stops.release(tenant=world.tenant, reason="over", actor=factories.SETUP, now=clock.now())
+    assert driven(execution).status == "rolled_back"
+
+
+def test_a_chain_of_reads_costs_one_commit_more_than_it_has_steps(world, monkeypatch):
+    execution, seen, real = world.begin(*({**READ, "id": f"s{number}"} for number in range(5))), [], commits.write
+    monkeypatch.setattr(commits, "write", lambda *args: (seen.append(1), real(*args))[1])
+    assert driven(execution).status == "completed"
+    assert len(seen) == 6

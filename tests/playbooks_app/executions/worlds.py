@@ -4,6 +4,8 @@ import dataclasses
 import datetime as dt
 from typing import Any
 
+from django.db import connection
+
 from accounts.choices import Role
 from accounts.models import Environment, Tenant, User
 from adapters import instances
@@ -12,6 +14,7 @@ from approvals.choices import Verdict
 from approvals.models import Request
 from approvals.services import decisions
 from core import clock
+from incidents.models import Alert
 from playbooks_app.models import Execution, Playbook, PlaybookVersion, StepRun
 from playbooks_app.services import executions, runner
 from playbooks_app.spec import loader
@@ -29,7 +32,9 @@ class World:
     analyst: User
     edr: AdapterInstance
 
-    def begin(self, *steps: dict[str, Any], level: str = "L1", drill: bool = False, **more: Any) -> Execution:
+    def begin(
+        self, *steps: dict[str, Any], level: str = "L1", drill: bool = False, alert: Alert | None = None, **more: Any
+    ) -> Execution:
         """Start a playbook of these steps; nobody drives it yet."""
         document = {
             "apiVersion": "runbookpilot/v1",
@@ -44,7 +49,7 @@ class World:
             digest=loader.digest_of(document), level=level, status="active",
         )  # fmt: skip
         return executions.start(
-            tenant=self.tenant, environment=self.environment, version=version, drill=drill,
+            tenant=self.tenant, environment=self.environment, version=version, drill=drill, alert=alert,
             actor=factories.SETUP, now=clock.now(),
         )  # fmt: skip
 
@@ -75,6 +80,14 @@ def driven(execution: Execution) -> Execution:
     runner.advance(execution.pk)
     execution.refresh_from_db()
     return execution
+
+
+def advanced(execution_id: Any) -> None:
+    """Drive on a thread that is not the test's, and give its connection back."""
+    try:
+        runner.advance(execution_id)
+    finally:
+        connection.close()
 
 
 def step(execution: Execution, step_id: str) -> StepRun:

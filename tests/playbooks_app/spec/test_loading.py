@@ -208,7 +208,7 @@ def test_every_problem_is_reported_at_once() -> None:
     text = text.replace("needs: []", "needs: [sweep]").replace("alert.process.pid", "alrt.process.pid")
     loaded = samples.load(text, allow_unavailable=False)
     assert samples.codes(loaded) == [
-        "value", "unknown_key", "unknown_name", "cycle", "unknown_action", "not_available_yet", "not_available_yet",
+        "value", "unknown_key", "unknown_name", "cycle", "unknown_action", "not_available_yet",
     ]  # fmt: skip
 
 

@@ -1,5 +1,3 @@
-import pytest
-
 from playbooks_app.spec import not_yet
 from tests.playbooks_app.spec import samples
 
@@ -12,21 +10,6 @@ def unavailable(*lines: str, more: str = "") -> list[str]:
     return [f"{problem.severity} {problem.path}: {problem.message}" for problem in loaded.problems]
 
 
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("{id: a, kind: wait, duration: 5m}", "error steps[0].kind: kind: wait is not available yet"),
-        ("{id: a, kind: playbook, playbook: b}", "error steps[0].kind: kind: playbook is not available yet"),
-        (
-            "{id: a, action: asset.lookup, for_each: [x], with: {host: h}}",
-            "error steps[0].for_each: for_each is not available yet",
-        ),
-    ],
-)
-def test_what_does_not_run_yet_is_refused(line: str, said: str) -> None:
-    assert unavailable(line) == [said]
-
-
 def test_tests_are_kept_and_not_run() -> None:
     assert unavailable(MANUAL, more="tests: [{name: t}]\n") == [
         "warning tests: running tests is not available yet; they are kept"
@@ -34,11 +17,12 @@ def test_tests_are_kept_and_not_run() -> None:
 
 
 def test_what_runs_is_not_mentioned() -> None:
-    assert unavailable(MANUAL, "{id: d, kind: decision, branches: {x: [e]}}", "{id: e, kind: manual}") == []
+    each = "{id: f, action: asset.lookup, for_each: [x], with: {host: h}}"
+    assert unavailable(MANUAL, "{id: w, kind: wait, duration: 5m}", "{id: p, kind: playbook, playbook: b}", each) == []
 
 
 def test_a_playbook_can_be_asked_without_its_file() -> None:
     playbook = samples.load(samples.FULL).playbook
     assert playbook is not None
-    assert [problem.path for problem in not_yet.unavailable(playbook)] == ["steps[3].for_each", "tests"]
+    assert [problem.path for problem in not_yet.unavailable(playbook)] == ["tests"]
     assert {problem.code for problem in not_yet.unavailable(playbook)} == {"not_available_yet"}

@@ -1,0 +1,122 @@
+"""Telling those who may decide: by mail or signed webhook, each once, with a link that leads to the console.
+
+The link alone approves nothing: whoever follows it logs in and decides there.
+"""
+
+import datetime as dt
+import hashlib
+import hmac
+import smtplib
+import uuid
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import transaction
+from django.db.models import F
+
+from accounts.choices import Channel
+from accounts.models import NotificationPreference
+from accounts.selectors import people
+from adapters import client, errors
+from approvals.choices import Status
+from approvals.models import Notice, Request
+from approvals.services import requests
+from audit.choices import Kind
+from core import canonical, clock
+from core.actors import system
+
+log = structlog.get_logger(__name__)
+
+ATTEMPTS = 6
+HOLD = dt.timedelta(seconds=60)
+TIMEOUT = 10.0
+SENDER = system("notifier")
+
+
+def plan(*, request_id: uuid.UUID, now: dt.datetime) -> int:
+    """Note whom to tell of a request; return how many. A second time notes nobody twice."""
+    request = Request.objects.filter(pk=request_id, status=Status.PENDING).first()
+    if request is None:
+        return 0
+    told = people.deciders(request.tenant_id, request.roles)
+    if request.four_eyes:
+        told = told.exclude(pk__in=request.excluded_user_ids)
+    rows = NotificationPreference.objects.filter(user__in=told).exclude(channel=Channel.NONE)
+    notices = [Notice(request=request, user_id=row.user_id, channel=row.channel, next_at=now) for row in rows]
+    Notice.objects.bulk_create(notices, ignore_conflicts=True)
+    return len(notices)
+
+
+def send_due(*, now: dt.datetime, limit: int = 50) -> int:
+    """Send what is due, each claimed by one worker; return how many were sent."""
+    due = Notice.objects.filter(sent_at=None, next_at__lte=now, attempts__lt=ATTEMPTS).order_by("next_at")
+    return sum(_sent(pk, now) for pk in due.values_list("pk", flat=True)[:limit])
+
+
+def _sent(notice_id: uuid.UUID, now: dt.datetime) -> bool:
+    claimed = Notice.objects.filter(pk=notice_id, sent_at=None, next_at__lte=now)
+    if not claimed.update(next_at=now + HOLD, attempts=F("attempts") + 1):
+        return False
+    notice = Notice.objects.select_related("request__environment", "user").get(pk=notice_id)
+    if notice.request.status != Status.PENDING:
+        Notice.objects.filter(pk=notice_id).update(attempts=ATTEMPTS, error="It was decided before.")
+        return False
+    preference = NotificationPreference.objects.filter(user=notice.user, channel=notice.channel).first()
+    try:
+        if preference is None:
+            raise errors.InvalidRequest("The person chose another channel.")
+        {Channel.MAIL: _mail, Channel.WEBHOOK: _webhook}[Channel(notice.channel)](notice, preference)
+    except (errors.AdapterError, smtplib.SMTPException, OSError) as error:
+        log.warning("notice_not_sent", notice=str(notice_id), error=type(error).__name__)
+        Notice.objects.filter(pk=notice_id).update(
+            error=str(error)[:500], next_at=now + dt.timedelta(seconds=5 * 2**notice.attempts)
+        )
+        return False
+    with transaction.atomic():
+        Notice.objects.filter(pk=notice_id).update(sent_at=clock.now(), error="")
+        requests.record(
+            notice.request, Kind.APPROVAL_NOTIFIED, SENDER, clock.now(), user=str(notice.user_id), channel=notice.channel
+        )
+    return True
+
+
+def _mail(notice: Notice, _preference: NotificationPreference) -> None:
+    said = content(notice.request)
+    lines = [
+        said["title"], "", f"Playbook {said['playbook']}, step {said['step']}; risk {said['risk']} of 10.",
+        f"It can be decided until {said['expires_at']}.", "", said["url"], "", "This link alone approves nothing: you decide after you log in.",
+    ]  # fmt: skip
+    subject = f"Approval wanted: {said['title']}".replace("\r", " ").replace("\n", " ")[:200]
+    EmailMessage(subject, "\n".join(lines), to=[notice.user.email], headers={"X-Entity-Ref-ID": str(notice.pk)}).send()
+
+
+def _webhook(notice: Notice, preference: NotificationPreference) -> None:
+    body = canonical.dumps({"event": "approval:requested", "data": content(notice.request)})
+    moment = str(int(clock.now().timestamp()))
+    digest = hmac.new(str(preference.secret).encode(), moment.encode() + b"." + body, hashlib.sha256).hexdigest()
+    headers = {
+        "Content-Type": "application/json",
+        "Idempotency-Key": str(notice.pk),
+        "X-RunbookPilot-Timestamp": moment,
+        "X-RunbookPilot-Signature": f"v1={digest}",
+    }
+    client.request("POST", preference.url, headers=headers, content=body, timeout=TIMEOUT, allow_private=settings.NOTIFY_PRIVATE)
+
+
+def content(request: Request) -> dict[str, Any]:
+    """Return what is said of a request: words of ours and names, never parameters, alerts or secrets."""
+    return {
+        "id": str(request.pk),
+        "title": request.title,
+        "playbook": request.playbook,
+        "step": request.labels.get("step", ""),
+        "action": request.action,
+        "risk": request.risk,
+        "simulated": request.simulated,
+        "needs": {"quorum": request.quorum, "roles": request.roles},
+        "requested_at": clock.iso(request.created_at),
+        "expires_at": clock.iso(request.expires_at),
+        "url": settings.APPROVAL_URL.format(id=request.pk),
+    }

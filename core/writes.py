@@ -1,0 +1,213 @@
+"""Several rows of several tables in one statement: the one place with SQL written by hand.
+
+The ORM builds a statement for each table, and spends more time on it than the database does. PostgreSQL gets one text
+that changes everything or nothing, in one round trip and one commit; SQLite, which has no round trips, gets one statement
+a table. Values are converted by the fields themselves. `playbooks_app.services.commits` keeps the same in the ORM, as the
+oracle of its tests.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import psycopg
+from django.db import connection, models, transaction
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Insert:
+    """New rows of one model."""
+
+    rows: Sequence[models.Model]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Update:
+    """Changed rows of one model, by their primary key: `fields` are written."""
+
+    rows: Sequence[models.Model]
+    fields: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Guard:
+    """A row that has to be there, as `where` says (None: it is empty), for anything to be written; it gets `values`, if any."""
+
+    model: type[models.Model]
+    where: Mapping[str, Any]
+    values: Mapping[str, Any]
+
+
+def write(guards: Sequence[Guard], changes: Sequence[Insert | Update]) -> bool:
+    """Write all of it where every guard finds its row, else nothing; return whether it was written."""
+    changes = [change for change in changes if change.rows]
+    if connection.vendor == "postgresql":
+        return _write_at_once(guards, changes)
+    with transaction.atomic(), connection.cursor() as cursor:
+        for guard in guards:
+            cursor.execute(*_guard_sqlite(guard))
+            if not (cursor.rowcount if guard.values else cursor.fetchone()):
+                transaction.set_rollback(True)
+                return False
+        for change in changes:
+            cursor.executemany(_plain(change), _values(change))
+    return True
+
+
+def _write_at_once(guards: Sequence[Guard], changes: Sequence[Insert | Update]) -> bool:
+    shape = tuple(_shape(guard) for guard in guards) + tuple(_shape(change) for change in changes)
+    params: list[Any] = []
+    for guard in guards:
+        params += _where(guard)
+    for guard in guards:
+        params += [*_prepared(guard.model, guard.values), *_where(guard)] if guard.values else []
+    for change in changes:
+        params += [value for row in _values(change) for value in row]
+    connection.ensure_connection()
+    # Bound and prepared by the server: the text is long, always the same, and parsing it costs more than running it.
+    with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
+        cursor.execute(_text(shape), params)
+        row = cursor.fetchone()
+    return bool(row and row[0] == len(guards))
+
+
+@functools.lru_cache(maxsize=512)
+def _text(shape: tuple[Any, ...]) -> str:
+    """Return the statement for changes of this shape. Each guard locks its row first, and all of them stand before any change."""
+    guards = [item for item in shape if item[0] == "guard"]
+    parts = []
+    for number, (_, model, where, _) in enumerate(guards):
+        found = _found(model, where)
+        earlier = f" AND EXISTS (SELECT 1 FROM found_{number - 1})" if number else ""
+        parts.append(f"found_{number} AS (SELECT 1 FROM {_table(model)} WHERE {found}{earlier} FOR NO KEY UPDATE)")
+    last = f"EXISTS (SELECT 1 FROM found_{len(guards) - 1})" if guards else "TRUE"
+    for number, (_, model, where, values) in enumerate(guards):
+        if not values:
+            parts.append(f"guard_{number} AS (SELECT 1 FROM found_{number} WHERE {last})")
+            continue
+        sets = ", ".join(f"{_column(model, name)} = %s" for name in values)
+        found = _found(model, where)
+        parts.append(f"guard_{number} AS (UPDATE {_table(model)} SET {sets} WHERE {found} AND {last} RETURNING 1)")
+    for number, item in enumerate(item for item in shape if item[0] != "guard"):
+        parts.append(f"change_{number} AS ({_change(item, last)})")
+    counted = " + ".join(f"(SELECT count(*) FROM guard_{number})" for number in range(len(guards))) or "0"
+    return _numbered(f"WITH {', '.join(parts)} SELECT {counted}")
+
+
+def _numbered(text: str) -> str:
+    """Return the text with the parameters as the server names them, so that nothing is parsed on the client."""
+    first, *rest = text.split("%s")
+    return first + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))
+
+
+def _change(item: tuple[Any, ...], last: str) -> str:
+    kind, model, names, count = item
+    columns = [_column(model, name) for name in names]
+    first = ", ".join(f"%s::{_type(model, name)}" for name in names)
+    rest = ", ".join(["%s"] * len(names))
+    rows = ", ".join([f"({first})", *[f"({rest})"] * (count - 1)])
+    if kind == "insert":
+        return f"INSERT INTO {_table(model)} ({', '.join(columns)}) SELECT * FROM (VALUES {rows}) AS new WHERE {last}"
+    sets = ", ".join(f"{column} = new.{column}" for column in columns[1:])
+    table = _table(model)
+    return (
+        f"UPDATE {table} SET {sets} FROM (VALUES {rows}) AS new ({', '.join(columns)}) "
+        f"WHERE {table}.{columns[0]} = new.{columns[0]} AND {last}"
+    )
+
+
+def _plain(change: Insert | Update) -> str:
+    """Return the statement for one row, as SQLite gets it."""
+    _, model, names, _ = _shape(change)
+    columns = [_column(model, name) for name in names]
+    if isinstance(change, Insert):
+        return f"INSERT INTO {_table(model)} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"
+    sets = ", ".join(f"{column} = %s" for column in columns[1:])
+    return f"UPDATE {_table(model)} SET {sets} WHERE {columns[0]} = %s"
+
+
+def _guard_sqlite(guard: Guard) -> tuple[str, list[Any]]:
+    found = _found(guard.model, _conditions(guard))
+    if not guard.values:
+        return f"SELECT 1 FROM {_table(guard.model)} WHERE {found}", _where(guard)
+    sets = ", ".join(f"{_column(guard.model, name)} = %s" for name in guard.values)
+    params = [*_prepared(guard.model, guard.values), *_where(guard)]
+    return f"UPDATE {_table(guard.model)} SET {sets} WHERE {found}", params
+
+
+def _shape(item: Guard | Insert | Update) -> tuple[Any, ...]:
+    if isinstance(item, Guard):
+        return ("guard", item.model, _conditions(item), tuple(item.values))
+    model = type(item.rows[0])
+    if isinstance(item, Insert):
+        return ("insert", model, _names(model), len(item.rows))
+    return ("update", model, (model._meta.pk.attname, *item.fields), len(item.rows))
+
+
+def _values(change: Insert | Update) -> list[list[Any]]:
+    _, model, names, _ = _shape(change)
+    prepare = _preparations(model, names)
+    rows = [[save(getattr(row, name)) for name, save in prepare] for row in change.rows]
+    if isinstance(change, Update) and connection.vendor != "postgresql":
+        return [[*row[1:], row[0]] for row in rows]
+    return rows
+
+
+def _conditions(guard: Guard) -> tuple[tuple[str, bool], ...]:
+    """Return the names that a guard asks about, and of each whether it has to be empty."""
+    return tuple((name, value is None) for name, value in guard.where.items())
+
+
+def _found(model: type[models.Model], conditions: Sequence[tuple[str, bool]]) -> str:
+    return " AND ".join(f"{_column(model, name)} {'IS NULL' if empty else '= %s'}" for name, empty in conditions)
+
+
+def _where(guard: Guard) -> list[Any]:
+    return _prepared(guard.model, {name: value for name, value in guard.where.items() if value is not None})
+
+
+def _prepared(model: type[models.Model], values: Mapping[str, Any]) -> list[Any]:
+    return [save(values[name]) for name, save in _preparations(model, tuple(values))]
+
+
+@functools.lru_cache(maxsize=256)
+def _preparations(model: type[models.Model], names: tuple[str, ...]) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+    fields = {field.attname: field for field in model._meta.concrete_fields} | {
+        field.name: field for field in model._meta.concrete_fields
+    }
+    return tuple((name, functools.partial(_saved, fields[name])) for name in names)
+
+
+def _saved(field: Any, value: Any) -> Any:
+    return field.get_db_prep_save(value, connection)
+
+
+@functools.lru_cache(maxsize=64)
+def _names(model: type[models.Model]) -> tuple[str, ...]:
+    return tuple(field.attname for field in model._meta.concrete_fields if not isinstance(field, models.AutoField))
+
+
+@functools.lru_cache(maxsize=512)
+def _column(model: type[models.Model], name: str) -> str:
+    field: Any = model._meta.get_field(name) if name in _by_name(model) else _by_attname(model)[name]
+    return f'"{field.column}"'
+
+
+@functools.lru_cache(maxsize=64)
+def _by_name(model: type[models.Model]) -> Mapping[str, Any]:
+    return {field.name: field for field in model._meta.concrete_fields}
+
+
+@functools.lru_cache(maxsize=64)
+def _by_attname(model: type[models.Model]) -> Mapping[str, Any]:
+    return {field.attname: field for field in model._meta.concrete_fields}
+
+
+def _type(model: type[models.Model], name: str) -> str:
+    field: Any = _by_attname(model).get(name) or _by_name(model)[name]
+    return str(field.rel_db_type(connection) if field.is_relation else field.db_type(connection))
+
+
+def _table(model: type[models.Model]) -> str:
+    return f'"{model._meta.db_table}"'

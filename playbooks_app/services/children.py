@@ -1,0 +1,77 @@
+"""Steps that run another playbook: a child execution, whose end is the step's."""
+
+from typing import Any
+
+from audit.choices import Kind
+from core import canonical, clock, tasks
+from core.errors import DomainError
+from playbooks_app.choices import ExecutionStatus, StepMode, StepStatus
+from playbooks_app.engine import model
+from playbooks_app.engine.decide import after_error
+from playbooks_app.models import Execution, Playbook, StepRun
+from playbooks_app.services import executions, journaling, leases, steps, waiting
+from playbooks_app.services.drive import Drive
+
+DEEPEST = 5
+
+
+def start(drive: Drive, command: model.StartChild) -> None:
+    """Start the playbook of a step, under the level, drill and consent rules of this execution, at once with the step."""
+    run, step, execution = drive.runs[command.step], drive.step(command.step), drive.execution
+    if not run.iteration_of_id:
+        steps.show(run, command.params)
+    problem = _obstacle(execution, step.playbook or "")
+    if problem:
+        waiting.fail(drive, model.Fail(command.step, command.evaluations, "child", problem))
+        return
+    inputs: Any = run.params or {}
+    playbook = Playbook.objects.select_related("active_version").get(tenant=execution.tenant_id, slug=step.playbook)
+    try:
+        with drive.transaction() as now:
+            child = executions.start(
+                tenant=execution.tenant, environment=execution.environment, version=playbook.active_version, alert=execution.alert,
+                event=execution.event, inputs=inputs, level=run.level, drill=execution.drill, incident=execution.incident,
+                parent=run, actor=journaling.ENGINE, started_by_user_id=execution.started_by_user_id, now=now,
+            )  # fmt: skip
+            run.mode, run.waiting_for = StepMode.REAL, f"the execution of {step.playbook}"
+            drive.place(run, StepStatus.IN_PROGRESS, now, command, kind=Kind.STEP_STARTED, child=str(child.pk))
+    except DomainError as error:
+        drive.read_anew()
+        waiting.fail(drive, model.Fail(command.step, (), error.code, error.sentence))
+
+
+def end(drive: Drive, command: model.EndChild) -> None:
+    """End a step whose child has ended: with its outputs where it completed, else by the step's rule for errors."""
+    run, now = drive.runs[command.step], clock.now()
+    child: Execution = run.children.get()
+    if child.status == ExecutionStatus.COMPLETED:
+        output: Any = canonical.plain({"execution": str(child.pk), "outputs": child.result.get("outputs", {})})
+        run.output = output
+        drive.place(run, StepStatus.COMPLETED, now, child=str(child.pk))
+        return
+    run.error = {"code": "child", "message": f"the execution of {child.version.playbook.slug} {child.status.replace('_', ' ')}"}
+    drive.place(run, after_error(drive.step(command.step)), now, child=str(child.pk), child_status=child.status)
+
+
+def ask_to_end(run: StepRun, what: str, reason: str) -> None:
+    """Ask the child of a step to cancel or roll back, in the caller's transaction."""
+    now = clock.now()
+    for child in Execution.objects.filter(parent_step=run):
+        kind = Kind.EXECUTION_CANCEL if what == "cancel" else Kind.EXECUTION_ROLLBACK
+        executions.control(child, what, kind, reason, journaling.ENGINE, now)
+
+
+def wake_parent(execution: Execution) -> None:
+    """Let the execution above look at its step, in the transaction in which this one ends."""
+    if execution.parent_step_id:
+        parent_id = StepRun.objects.values_list("execution_id", flat=True).get(pk=execution.parent_step_id)
+        leases.wake(parent_id, now=clock.now())
+        tasks.enqueue(executions.ADVANCE, execution_id=str(parent_id))
+
+
+def _obstacle(execution: Execution, slug: str) -> str:
+    if execution.depth >= DEEPEST:
+        return f"executions nest no deeper than {DEEPEST}"
+    if not Playbook.objects.filter(tenant=execution.tenant_id, slug=slug, enabled=True, active_version__isnull=False).exists():
+        return f"there is no active playbook {slug}"
+    return ""

@@ -1,0 +1,112 @@
+"""One commit of a driver: the lease, the rows that changed, and the journal, all or none."""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+from django.db import transaction
+
+from adapters import calls
+from adapters.models import Call
+from audit import journal
+from audit.journal import Fact, Tail
+from core import writes
+from playbooks_app.models import Execution, StepRun
+from playbooks_app.services import leases
+from playbooks_app.services.leases import Lease
+
+#: What a driver changes of a step; the rest belongs to people or is never changed.
+STEP_FIELDS = (
+    "status", "mode", "effect", "attempt", "idempotency_key", "params", "params_shown", "output", "simulation", "error",
+    "waiting_for", "decision", "approval_id", "call_id", "built_on_simulated", "evaluations", "retry_at", "started_at",
+    "completed_at",
+)  # fmt: skip
+
+
+@dataclasses.dataclass(slots=True)
+class Batch:
+    """What a driver has changed in memory and not yet written.
+
+    `fields` names what changed of the execution. `then` runs in the same transaction after the rows. `release` gives the
+    execution back until `wake_at`.
+    """
+
+    fields: set[str] = dataclasses.field(default_factory=set)
+    new_runs: list[StepRun] = dataclasses.field(default_factory=list)
+    runs: dict[Any, StepRun] = dataclasses.field(default_factory=dict)
+    new_calls: list[Call] = dataclasses.field(default_factory=list)
+    calls: list[Call] = dataclasses.field(default_factory=list)
+    facts: list[Fact] = dataclasses.field(default_factory=list)
+    then: list[Callable[[dt.datetime], None]] = dataclasses.field(default_factory=list)
+    release: bool = False
+    wake_at: dt.datetime | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.fields or self.new_runs or self.runs or self.new_calls or self.calls or self.facts or self.then)
+
+    def change(self, run: StepRun) -> None:
+        """Take note that a step has changed."""
+        if all(run is not new for new in self.new_runs):
+            self.runs[run.pk] = run
+
+
+def write(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime, tail: Tail | None = None) -> Tail | None:
+    """Write a batch in one transaction; raises LostLease or Stale, and then nothing was written.
+
+    With the end of the execution's stream it is one statement on PostgreSQL, and the new end is returned. Where somebody
+    else has appended to the stream meanwhile, or other services take part, the ORM does it, and the end is not known.
+    """
+    if tail is not None and batch.facts and not batch.then:
+        links = tail.chain(batch.facts)
+        guard = _guard(execution, lease, batch, now)
+        if writes.write([guard, *links.guards], [*_changes(batch), *links.changes]):
+            execution.lease_until = guard.values.get("lease_until", execution.lease_until)
+            return links.written()
+    with transaction.atomic():
+        apply(execution, lease, batch, now)
+    return None
+
+
+def apply(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime) -> None:
+    """The same with the ORM, inside the caller's transaction."""
+    values = {"lease_until": now + leases.LENGTH, **_values(execution, batch, now)}
+    if not leases.held(lease).filter(wake_at__isnull=True).update(**values):
+        leases.refuse(lease)
+    if batch.new_runs:
+        StepRun.objects.bulk_create(batch.new_runs)
+    if batch.runs:
+        StepRun.objects.bulk_update(batch.runs.values(), STEP_FIELDS)
+    if batch.new_calls:
+        Call.objects.bulk_create(batch.new_calls)
+    if batch.calls:
+        Call.objects.bulk_update(batch.calls, calls.CONCLUDED)
+    if batch.facts:
+        journal.append_all(batch.facts)
+    for then in batch.then:
+        then(now)
+
+
+def _values(execution: Execution, batch: Batch, now: dt.datetime) -> dict[str, Any]:
+    values: dict[str, Any] = {name: getattr(execution, name) for name in sorted(batch.fields)}
+    ends = {"lease_owner": "", "lease_until": None, "wake_at": batch.wake_at} if batch.release else {}
+    # A lease that was renewed just now is left alone, and with it often the whole row.
+    fresh = execution.lease_until is not None and execution.lease_until - now > leases.LENGTH / 2
+    renewed = {} if fresh else {"lease_until": now + leases.LENGTH}
+    return {**values, **renewed, **ends}
+
+
+def _guard(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime) -> writes.Guard:
+    where = {"id": lease.execution_id, "lease_owner": lease.owner, "fence": lease.fence, "wake_at": None}
+    return writes.Guard(Execution, where, _values(execution, batch, now))
+
+
+def _changes(batch: Batch) -> list[writes.Insert | writes.Update]:
+    return [
+        writes.Insert(batch.new_runs),
+        writes.Update(list(batch.runs.values()), STEP_FIELDS),
+        writes.Insert(batch.new_calls),
+        writes.Update(batch.calls, calls.CONCLUDED),
+    ]

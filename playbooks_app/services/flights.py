@@ -1,0 +1,159 @@
+"""Calls in flight: made one after another on the driver's own thread, or several at once on a bounded pool.
+
+No transaction is open while a call is made, and its lease is kept alive from beside. A call that does not come back in
+time is given up; if it answers later, that is recorded and never applied.
+"""
+
+import contextvars
+import dataclasses
+import functools
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+import structlog
+from django.conf import settings
+from django.db import close_old_connections, connection
+
+from adapters import calls, errors, registry
+from adapters.models import Call
+from core import clock
+from playbooks_app.services import keeping, late, leases
+from playbooks_app.services.drive import Drive, Result
+from playbooks_app.services.leases import Lease, LostLease
+
+log = structlog.get_logger(__name__)
+
+#: Seconds that a call may overrun its time before it is given up.
+GRACE = 5.0
+#: Seconds after which a driver asks whether it still holds the lease before it sends a write.
+TRUST = 5.0
+
+
+@dataclasses.dataclass(slots=True)
+class Flight:
+    """A call whose intent is about to be committed, and what is done with its result."""
+
+    result: Result
+    timeout: float
+    ends_at: float = 0.0
+
+    @property
+    def run_id(self) -> str:
+        """The step that waits for it."""
+        return self.result.run_id
+
+
+class Flights:
+    """The calls that one driver waits for."""
+
+    def __init__(self, drive: Drive) -> None:
+        self.drive = drive
+        self.cancelled = threading.Event()
+        self._futures: dict[Future[calls.Outcome], Flight] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._futures)
+
+    def start(self, flights: list[Flight]) -> None:
+        """Make calls whose intents have been committed; a single one at once, several on the pool."""
+        committed = time.monotonic()
+        if settings.CALL_THREADS < 2 or (len(flights) == 1 and not self._futures):
+            for flight in flights:
+                self.drive.in_flight.add(flight.run_id)
+            for flight in flights:
+                self._make_here(flight, committed)
+            return
+        for flight in flights:
+            self.drive.in_flight.add(flight.run_id)
+            flight.ends_at = committed + flight.timeout + GRACE
+            context = contextvars.copy_context()
+            future = _pool().submit(context.run, _made_elsewhere, flight, self.drive.lease, self.cancelled, committed)
+            self._futures[future] = flight
+        keeping.watch(self.drive.lease, max(flight.ends_at for flight in flights), self.cancelled)
+
+    def land(self) -> None:
+        """Wait until a call has come back, or its time is over, and apply its result."""
+        first = min(flight.ends_at for flight in self._futures.values())
+        done, _ = wait(self._futures, timeout=max(first - time.monotonic(), 0), return_when=FIRST_COMPLETED)
+        for future in done:
+            flight = self._futures.pop(future)
+            flight.result.outcome = future.result()
+            self.drive.settle(flight.result)
+        if not done:
+            self._give_up()
+
+    def abandon(self) -> None:
+        """Let go of all calls: another worker drives, and what they answer is late."""
+        for future, flight in self._futures.items():
+            future.add_done_callback(functools.partial(_late, flight.result.call))
+        self._futures.clear()
+
+    def _make_here(self, flight: Flight, committed: float) -> None:
+        keeping.watch(self.drive.lease, time.monotonic() + flight.timeout + GRACE, self.cancelled)
+        flight.result.outcome = _made(flight, self.drive.lease, self.cancelled, committed)
+        self.drive.settle(flight.result)
+
+    def _give_up(self) -> None:
+        now = time.monotonic()
+        for future, flight in [pair for pair in self._futures.items() if pair[1].ends_at <= now]:
+            del self._futures[future]
+            future.add_done_callback(functools.partial(_late, flight.result.call))
+            flight.result.outcome = calls.Outcome(error=errors.CallTimeout())
+            self.drive.settle(flight.result)
+
+
+def together(records: Iterable[tuple[Call, float]]) -> list[calls.Outcome]:
+    """Make calls at once, each bounded in time, and return what came of them in order; for reads before the first step."""
+    rows = list(records)
+    if settings.CALL_THREADS < 2 or len(rows) < 2:
+        return [calls.send(call, timeout=timeout) for call, timeout in rows]
+    futures = [_pool().submit(contextvars.copy_context().run, _read, call, timeout) for call, timeout in rows]
+    wait(futures, timeout=max(timeout for _, timeout in rows) + GRACE)
+    return [future.result() if future.done() else calls.Outcome(error=errors.CallTimeout()) for future in futures]
+
+
+def _read(call: Call, timeout: float) -> calls.Outcome:
+    close_old_connections()
+    try:
+        return calls.send(call, timeout=timeout)
+    finally:
+        _give_back()
+
+
+def _made(flight: Flight, lease: Lease, cancelled: threading.Event, committed: float) -> calls.Outcome:
+    """Make a call. Before a write is sent by a driver that was held up, the lease is looked at once more."""
+    call = flight.result.call
+    if call.effect != "read" and time.monotonic() - committed > TRUST and not leases.renew(lease, now=clock.now()):
+        raise LostLease(LostLease.__doc__)
+    if not registry.adapter(call.adapter).local:
+        _give_back()
+    return calls.send(call, timeout=flight.timeout, cancelled=cancelled)
+
+
+def _made_elsewhere(flight: Flight, lease: Lease, cancelled: threading.Event, committed: float) -> calls.Outcome:
+    close_old_connections()
+    try:
+        return _made(flight, lease, cancelled, committed)
+    finally:
+        _give_back()
+
+
+def _give_back() -> None:
+    """Give the connection back to its pool while the network answers; SQLite has none, and keeps it."""
+    if not connection.in_atomic_block and connection.settings_dict["OPTIONS"].get("pool"):
+        connection.close()
+
+
+def _late(call: Call, future: Future[calls.Outcome]) -> None:
+    error = future.exception()
+    if error is None:
+        late.note(call, future.result())
+    else:
+        log.warning("abandoned_call_failed", call=str(call.pk), error=str(error))
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(settings.CALL_THREADS, thread_name_prefix="call")

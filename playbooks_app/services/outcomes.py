@@ -1,0 +1,131 @@
+"""What comes of a call: success, another try, failure, an emergency stop, or nobody knows."""
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from adapters import calls, errors
+from adapters.choices import CallStatus
+from adapters.models import Call as CallRow
+from approvals.choices import Outcome as ApprovalOutcome
+from approvals.models import Request
+from approvals.services import requests
+from audit.choices import Kind
+from core import canonical, clock
+from playbooks_app.choices import StepMode, StepStatus
+from playbooks_app.engine.decide import after_error
+from playbooks_app.models import StepRun
+from playbooks_app.services import documents, journaling
+from playbooks_app.services.drive import Drive, Result
+from playbooks_app.spec.schema import Step
+
+
+def settle(drive: Drive, result: Result) -> None:
+    """Apply what came of a step's call, in memory."""
+    run, step = drive.runs[result.run_id], drive.step(result.run_id)
+    error = result.outcome.error
+    if error is None:
+        _succeeded(drive, run, result)
+    elif isinstance(error, errors.Stopped):
+        _stopped(drive, run, result)
+    else:
+        _failed(drive, run, step, result, error)
+
+
+def uncertain(drive: Drive, run: StepRun, row: CallRow, outcome: calls.Outcome | None) -> None:
+    """Let a person say what became of a write."""
+    now = clock.now()
+    unknown = outcome or calls.Outcome(error=errors.CallTimeout("The worker stopped before the answer was recorded."))
+    drive.batch.calls.append(calls.settle(row, unknown, now=now))
+    run.waiting_for = "a person who says whether it happened"
+    run.error = unknown.error.to_dict() if unknown.error else None
+    drive.place(run, StepStatus.UNCERTAIN, now, kind=Kind.STEP_WAITING)
+
+
+def report(drive: Drive, run: StepRun, call_ids: list[Any], outcome: ApprovalOutcome) -> None:
+    """Tell the approval, with the commit, what became of it, and give a receipt for writes that were made."""
+    if not run.approval_id or run.iteration_of_id:
+        return
+    request_id = uuid.UUID(str(run.approval_id))
+
+    def tell(at: dt.datetime) -> None:
+        made = list(CallRow.objects.filter(pk__in=call_ids, status=CallStatus.SUCCEEDED).order_by("id"))
+        receipt = None
+        if made and outcome == ApprovalOutcome.EXECUTED:
+            receipt = documents.receipt(Request.objects.get(pk=request_id), made, at)
+        requests.report(request_id=request_id, outcome=outcome, receipt=receipt, actor=journaling.ENGINE, now=at)
+
+    drive.batch.then.append(tell)
+
+
+def was_queued(run: StepRun) -> bool:
+    """Return whether the call of a step was rehearsed first and queued for one click."""
+    return run.approval_id is not None and Request.objects.filter(pk=run.approval_id, simulated=True).exists()
+
+
+def _succeeded(drive: Drive, run: StepRun, result: Result) -> None:
+    now = clock.now()
+    drive.batch.calls.append(calls.settle(result.call, result.outcome, now=now))
+    output: Any = canonical.plain(result.outcome.output)
+    run.output, run.error = output, None
+    data: dict[str, Any] = {"found": result.found} if result.found else {}
+    drive.place(run, StepStatus.COMPLETED, now, call=str(result.call.pk), result=result.call.result_digest, **data)
+    report(drive, run, [result.call.pk], ApprovalOutcome.EXECUTED)
+
+
+def _failed(drive: Drive, run: StepRun, step: Step, result: Result, error: errors.AdapterError) -> None:
+    assert result.call.instance is not None  # noqa: S101
+    action = calls.action_of(result.call.instance, result.call.action)
+    again = step.retry is not None and run.attempt < step.retry.attempts and not error.permanent
+    if error.outcome_unknown and action.effect.is_write and not (again and action.repeatable):
+        settled = calls.look(result.call)
+        if settled is None:
+            uncertain(drive, run, result.call, result.outcome)
+            return
+        if settled:
+            result.outcome, result.found = calls.Outcome(output=action.predict(result.call.params or {})), "by looking"
+            _succeeded(drive, run, result)
+            return
+    now = clock.now()
+    drive.batch.calls.append(calls.settle(result.call, result.outcome, now=now))
+    run.error = {**error.to_dict(), "attempt": run.attempt}
+    if again:
+        _again(drive, run, step, error, now)
+        return
+    drive.place(run, _after_failure(run, step), now, error=error.code)
+    report(drive, run, [result.call.pk], ApprovalOutcome.FAILED)
+
+
+def _again(drive: Drive, run: StepRun, step: Step, error: errors.AdapterError, now: dt.datetime) -> None:
+    """Let a step be tried again later; what people approved stays approved."""
+    assert step.retry is not None  # noqa: S101
+    pause = step.retry.backoff * 2 ** (run.attempt - 1)
+    run.retry_at = now + max(pause, dt.timedelta(seconds=error.retry_after or 0))
+    back = StepStatus.NOT_STARTED
+    if run.approval_id:
+        queued = was_queued(run)
+        back, run.mode = (StepStatus.SIMULATED, StepMode.SIMULATED) if queued else (StepStatus.AWAITING_APPROVAL, run.mode)
+    drive.place(run, back, now, kind=Kind.STEP_WAITING, error=error.code, attempt=run.attempt)
+
+
+def _stopped(drive: Drive, run: StepRun, result: Result) -> None:
+    now = clock.now()
+    drive.batch.calls.append(calls.settle(result.call, result.outcome, now=now))
+    run.waiting_for = "the emergency stop to be lifted"
+    why = "an emergency stop stands"
+    if not run.approval_id:
+        drive.place(run, StepStatus.BLOCKED, now, kind=Kind.STEP_WAITING, why=why)
+        return
+    # It stays approved and waits; the call is checked against what was approved once more before it is made.
+    queued = was_queued(run)
+    run.mode = StepMode.SIMULATED if queued else run.mode
+    back = StepStatus.SIMULATED if queued else StepStatus.AWAITING_APPROVAL
+    drive.place(run, back, now, kind=Kind.STEP_WAITING, why=why)
+
+
+def _after_failure(run: StepRun, step: Step) -> StepStatus:
+    """Return where a step goes whose call failed: a queued one back to its simulation, on which the execution went on."""
+    if run.iteration_of_id or not was_queued(run):
+        return after_error(step)
+    run.mode = StepMode.SIMULATED
+    return StepStatus.SIMULATED

@@ -1,0 +1,117 @@
+"""Taking completed writes back: best effort, one at a time, each undo a step run of its own."""
+
+from typing import Any
+
+from adapters import calls, errors, instances
+from adapters.choices import CallPurpose
+from adapters.models import Call as CallRow
+from approvals.choices import Outcome as ApprovalOutcome
+from audit.choices import Kind
+from core import canonical, clock
+from core.errors import DomainError
+from playbooks_app.choices import StepMode, StepStatus
+from playbooks_app.engine import model
+from playbooks_app.models import StepRun
+from playbooks_app.selectors import snapshots
+from playbooks_app.services import calling, children, outcomes, steps
+from playbooks_app.services.drive import Drive, Result
+from playbooks_app.services.flights import Flight
+from playbooks_app.spec import expressions, templates
+from playbooks_app.spec.schema import Step, StepKind
+
+UNDO = "undo:"
+
+
+def undo(drive: Drive, command: model.Undo) -> Flight | None:
+    """Note the intent of an undo; what cannot be made is failed, and the next one is tried."""
+    done, step = drive.runs[command.step], drive.step(command.step)
+    run = drive.runs.get(f"{UNDO}{command.step}")
+    if run is None:
+        run = drive.add(_undo_run(drive, done, step))
+    if run.status == StepStatus.IN_PROGRESS:
+        return _recover(drive, run)
+    if step.kind is StepKind.PLAYBOOK:
+        _undo_child(drive, run, done)
+        return None
+    rollback: Any = step.rollback
+    try:
+        params = params_of(drive, step, done)
+        instance = instances.resolve(
+            tenant_id=drive.execution.tenant_id, environment_id=drive.execution.environment_id, action=rollback.action,
+            name=rollback.adapter or step.adapter or "",
+        )  # fmt: skip
+    except (DomainError, expressions.ExpressionError) as error:
+        run.error = {"code": "undo", "message": str(error)}
+        drive.place(run, StepStatus.FAILED, clock.now())
+        return None
+    steps.show(run, params)
+    row = calling.intended(drive, run, instance, rollback.action, run.params, CallPurpose.UNDO, Kind.UNDO_STARTED)
+    return _flight(run, row)
+
+
+def params_of(drive: Drive, step: Step, done: StepRun) -> dict[str, Any]:
+    """Return the parameters of a step's undo, as they would be sent now."""
+    scope = snapshots.scope(drive.execution, drive.playbook, drive.runs, clock.now())
+    if done.iteration_of_id:
+        seen = {"status": done.status, "output": done.output, "simulated": False, "chosen": None}
+        scope = {**scope, step.loop_variable: done.item, "steps": {**scope["steps"], step.id: seen}}
+    rollback: Any = step.rollback
+    rendered: Any = templates.compile_template(rollback.params).render(scope, unresolved="mark").value
+    return dict(rendered)
+
+
+def settle(drive: Drive, result: Result) -> None:
+    """Apply what came of an undo."""
+    run, now = drive.runs[result.run_id], clock.now()
+    done = drive.runs[result.run_id.removeprefix(UNDO)]
+    drive.batch.calls.append(calls.settle(result.call, result.outcome, now=now))
+    error = result.outcome.error
+    if isinstance(error, errors.Stopped):
+        drive.place(run, StepStatus.NOT_STARTED, now, kind=Kind.STEP_WAITING, why="an emergency stop stands")
+        return
+    if error is not None:
+        run.error = error.to_dict()
+        drive.place(run, StepStatus.FAILED, now, error=error.code)
+        return
+    output: Any = canonical.plain(result.outcome.output)
+    run.output = output
+    data: dict[str, Any] = {"found": result.found} if result.found else {}
+    drive.place(run, StepStatus.COMPLETED, now, result=result.call.result_digest, **data)
+    drive.place(done, StepStatus.ROLLED_BACK, now, undone_by=str(run.pk))
+    outcomes.report(drive, done, [result.call.pk], ApprovalOutcome.UNDONE)
+
+
+def _flight(run: StepRun, row: CallRow) -> Flight:
+    return Flight(Result(run.step_id, row, calls.Outcome(), settle), calling.DEFAULT_TIMEOUT.total_seconds())
+
+
+def _recover(drive: Drive, run: StepRun) -> Flight | None:
+    """An undo whose worker stopped: repeated where that is safe, else looked at, else left to a person."""
+    row = CallRow.objects.select_related("instance").get(pk=run.call_id)
+    assert row.instance is not None  # noqa: S101
+    settled = False if calls.action_of(row.instance, row.action).repeatable else calls.look(row)
+    if settled is False:
+        return _flight(run, row)
+    outcome, found = calls.Outcome(output={}), "by looking"
+    if settled is None:
+        unknown = errors.CallTimeout("The worker stopped while undoing, and nobody can look: check by hand.")
+        outcome, found = calls.Outcome(error=unknown), ""
+    drive.settle(Result(run.step_id, row, outcome, settle, found))
+    return None
+
+
+def _undo_child(drive: Drive, run: StepRun, done: StepRun) -> None:
+    """Ask the child execution to roll itself back; it tracks its own undos."""
+    drive.place(run, StepStatus.IN_PROGRESS, clock.now(), kind=Kind.UNDO_STARTED)
+    run.mode = StepMode.REAL
+    drive.place(run, StepStatus.COMPLETED, clock.now(), asked="the child execution rolls itself back")
+    drive.place(done, StepStatus.ROLLED_BACK, clock.now(), undone_by=str(run.pk))
+    drive.batch.then.append(lambda _now: children.ask_to_end(done, "rollback", "the execution above is rolled back"))
+
+
+def _undo_run(drive: Drive, done: StepRun, step: Step) -> StepRun:
+    action = step.rollback.action if step.rollback else ""
+    return StepRun(
+        tenant_id=drive.execution.tenant_id, execution=drive.execution, step_id=f"{UNDO}{done.step_id}", position=done.position,
+        name=f"Undo: {done.name}"[:200], kind=done.kind, action=action, undo_of=done, created_at=clock.now(),
+    )  # fmt: skip

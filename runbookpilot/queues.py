@@ -1,0 +1,12 @@
+"""In which queue each kind of task stands, so that a flood of one never keeps another waiting. Needs no Django."""
+
+#: By the longest dotted path that covers a task. Workers run nothing that no row covers.
+TASK_QUEUES = {
+    "playbooks_app.tasks.match_alert": "alerts",
+    "playbooks_app.tasks": "executions",
+    "compliance.tasks": "controls",
+    "approvals.tasks": "housekeeping",
+    "audit.tasks": "housekeeping",
+}
+
+QUEUES = ("alerts", "executions", "controls", "housekeeping")

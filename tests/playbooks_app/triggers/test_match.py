@@ -1,0 +1,142 @@
+"""Which playbooks an alert starts, and the reason that is kept of each that it does not."""
+
+import json
+from typing import Any
+
+import pytest
+
+from accounts.choices import Role
+from accounts.models import Tenant
+from incidents.models import Alert
+from incidents.services import alerts
+from playbooks_app.models import Execution, Playbook, TriggerDecision
+from playbooks_app.services import playbooks, triggers
+from tests import factories
+from tests.factories import NOW, SETUP
+
+pytestmark = pytest.mark.django_db
+
+LOOK = "steps: [{id: look, action: edr.get_isolation_status, with: {host: h1}}]"
+
+
+@pytest.fixture
+def tenant(settings: Any) -> Tenant:
+    settings.TASK_BACKEND = "core.tasks.drop"
+    return factories.tenant()
+
+
+def playbook(tenant: Tenant, slug: str, triggers_: str = "", *, active: bool = True) -> Playbook:
+    """A playbook of this tenant with one reading step."""
+    lines = ["apiVersion: runbookpilot/v1", f"metadata: {{id: {slug}, name: {slug}, version: 1.0.0}}", "level: L1", LOOK, triggers_]
+    author, reviewer = factories.user(Role.LEAD, tenant), factories.user(Role.LEAD, tenant)
+    version = playbooks.import_version(tenant=tenant, source="\n".join(lines), actor=author.actor(), now=NOW)
+    if active:
+        version = playbooks.submit(version=version, actor=author.actor(), now=NOW)
+        playbooks.activate(version=version, actor=reviewer.actor(), now=NOW)
+    return Playbook.objects.get(tenant=tenant, slug=slug)
+
+
+def matched(tenant: Tenant, technique: str = "T1047", **more: Any) -> list[TriggerDecision]:
+    """What is decided about an alert with this technique."""
+    body = {"event": {"id": "1", "severity": 73}, "host": {"name": "h1"}, "threat": {"technique": [{"id": technique}]}, **more}
+    alerts.ingest(
+        tenant=tenant, environment=factories.environment(tenant), body=json.dumps(body).encode(), content_type="application/json",
+        actor=SETUP, now=NOW,
+    )  # fmt: skip
+    return triggers.match(alert_id=Alert.objects.get().pk, now=NOW)
+
+
+def only(decisions: list[TriggerDecision]) -> TriggerDecision:
+    (decision,) = decisions
+    return decision
+
+
+def test_a_technique_starts_the_playbook_that_answers_it(tenant: Tenant) -> None:
+    playbook(tenant, "a", "triggers: [{source: any, technique: T1047}]")
+    assert only(matched(tenant)).matched
+    assert Execution.objects.get().alert == Alert.objects.get()
+
+
+def test_a_sub_technique_starts_the_playbook_of_its_technique(tenant: Tenant) -> None:
+    playbook(tenant, "a", "triggers: [{source: any, technique: T1071}]")
+    assert only(matched(tenant, "T1071.001")).matched
+
+
+def test_another_technique_is_named_in_the_reason(tenant: Tenant) -> None:
+    playbook(tenant, "a", "triggers: [{source: any, technique: T1003}]")
+    decision = only(matched(tenant))
+    assert (decision.matched, "T1003" in decision.why and "T1047" in decision.why) == (False, True)
+
+
+def test_a_condition_that_holds_starts_and_keeps_what_it_read(tenant: Tenant) -> None:
+    playbook(tenant, "a", """triggers: [{source: any, when: "alert.host.name == 'h1'"}]""")
+    decision = only(matched(tenant))
+    assert (decision.matched, "h1" in str(decision.reads)) == (True, True)
+
+
+def test_a_condition_that_does_not_hold_starts_nothing(tenant: Tenant) -> None:
+    playbook(tenant, "a", """triggers: [{source: any, when: "alert.host.name == 'h2'"}]""")
+    decision = only(matched(tenant))
+    assert (decision.matched, decision.why) == (False, "Its condition does not hold.")
+
+
+def test_the_second_trigger_may_fit_where_the_first_does_not(tenant: Tenant) -> None:
+    playbook(tenant, "a", "triggers: [{source: any, technique: T1003}, {source: any, technique: T1047}]")
+    assert only(matched(tenant)).matched
+
+
+def test_a_playbook_without_an_active_version_says_so(tenant: Tenant) -> None:
+    playbook(tenant, "a", "triggers: [{source: any}]", active=False)
+    assert only(matched(tenant)).why == "It has no active version."
+
+
+def test_a_playbook_that_is_switched_off_is_not_considered(tenant: Tenant) -> None:
+    row = playbook(tenant, "a", "triggers: [{source: any}]")
+    Playbook.objects.filter(pk=row.pk).update(enabled=False)
+    assert only(matched(tenant)).why == "There is no playbook to consider."
+
+
+def test_a_mapped_technique_starts_a_playbook_without_triggers(tenant: Tenant) -> None:
+    row = playbook(tenant, "a")
+    playbooks.map_technique(tenant=tenant, technique="T1047", playbook=row, actor=SETUP, now=NOW)
+    assert only(matched(tenant)).why == "The technique T1047 is mapped to it."
+
+
+def test_the_default_starts_where_nothing_else_matched(tenant: Tenant) -> None:
+    row = playbook(tenant, "a")
+    playbooks.map_technique(tenant=tenant, technique="", playbook=row, actor=SETUP, now=NOW)
+    assert Execution.objects.count() == 0
+    assert [decision.matched for decision in matched(tenant)][-1]
+    assert TriggerDecision.objects.get().why == "Nothing else matched, and it is the tenant's default."
+
+
+def test_the_default_stays_out_where_another_matched(tenant: Tenant) -> None:
+    row = playbook(tenant, "a")
+    playbook(tenant, "b", "triggers: [{source: any, technique: T1047}]")
+    playbooks.map_technique(tenant=tenant, technique="", playbook=row, actor=SETUP, now=NOW)
+    assert [decision.matched for decision in matched(tenant)] == [False, True]
+
+
+def test_an_alert_is_decided_once(tenant: Tenant) -> None:
+    playbook(tenant, "a", "triggers: [{source: any}]")
+    first = matched(tenant)
+    again = triggers.match(alert_id=Alert.objects.get().pk, now=NOW)
+    assert [row.pk for row in again] == [row.pk for row in first]
+    assert Execution.objects.count() == 1
+
+
+def test_two_playbooks_may_answer_one_alert(tenant: Tenant) -> None:
+    for slug in "ab":
+        playbook(tenant, slug, "triggers: [{source: any}]")
+    matched(tenant)
+    assert Execution.objects.count() == 2
+
+
+def test_terms_cap_the_level_and_make_a_drill(tenant: Tenant) -> None:
+    playbook(tenant, "a", "triggers: [{source: any}]")
+    body = b'{"event": {"id": "1"}, "host": {"name": "h1"}}'
+    place = {"tenant": tenant, "environment": factories.environment(tenant)}
+    alerts.ingest(**place, body=body, content_type="application/json", actor=SETUP, now=NOW)
+    triggers.match(alert_id=Alert.objects.get().pk, now=NOW, terms=triggers.Terms(level="L0", drill=True))
+    execution = Execution.objects.get()
+    assert (execution.level, execution.drill) == ("L0", True)

@@ -1,0 +1,159 @@
+"""The other commands, each as people and programs call it."""
+
+import json
+import zipfile
+
+import pytest
+
+from tests.runbookpilot.cli.test_run import alert
+
+
+@pytest.fixture(scope="module")
+def ended(cli, analyst, tmp_path_factory):
+    """An execution that a person ended by rejecting its write."""
+    file = tmp_path_factory.mktemp("alerts") / "alert.json"
+    file.write_text(alert())
+    cli.talk("run", "--input", str(file), token=analyst, answers=[("Decide", "reject"), ("Reason", "false alarm")])
+    return cli.json("history", "--status", "failed")["results"][0]["id"]
+
+
+@pytest.fixture(scope="module")
+def waiting(cli):
+    """An execution that waits for approval."""
+    return cli.json("run", "--input", "-", text=alert())["executions"][0]["id"]
+
+
+def test_the_version_is_said(cli):
+    assert cli.run("version").stdout.startswith("runbookpilot ")
+
+
+def test_playbooks_are_listed_and_shown(cli):
+    assert {row["id"] for row in cli.json("list")["results"]} >= {"wmi-lateral-movement", "cobalt-strike-c2"}
+    assert "isolate" in cli.run("show", "wmi-lateral-movement").stdout
+
+
+def test_a_playbook_that_is_not_there_is_said(cli):
+    assert cli.run("show", "nonsense").returncode == 1
+
+
+def test_a_valid_playbook_is_valid(cli):
+    assert cli.json("validate", "playbooks/wmi-lateral-movement.yaml")["valid"]
+
+
+def test_problems_have_file_line_and_column(cli, tmp_path):
+    file = tmp_path / "p.yaml"
+    file.write_text("apiVersion: runbookpilot/v1\nmetadata: {id: p, name: P, version: 1.0.0}\nsteps: [{id: a, kind: manul}]\n")
+    done = cli.run("validate", str(file))
+    assert done.returncode == 1
+    assert f"{file}:3:" in done.stdout
+
+
+def test_history_is_filtered(cli, waiting):
+    ids = [row["id"] for row in cli.json("history", "--status", "awaiting_approval", "--limit", "5")["results"]]
+    assert waiting in ids
+    assert waiting not in [row["id"] for row in cli.json("history", "--status", "completed")["results"]]
+
+
+def test_an_execution_is_found_by_the_beginning_of_its_id(cli, waiting):
+    assert cli.json("history", waiting[:-4])["id"] == waiting
+
+
+def test_a_beginning_that_fits_several_is_refused(cli, waiting):
+    cli.run("run", "--input", "-", text=alert())
+    done = cli.run("history", waiting[:2])
+    assert (done.returncode, "several executions" in done.stderr) == (1, True)
+
+
+def test_the_queue_is_decided_from(cli, analyst, waiting):
+    (item,) = [row for row in cli.json("queue")["results"] if row["execution"] == waiting]
+    assert cli.json("reject", item["id"], "--reason", "no", token=analyst)["status"] == "rejected"
+
+
+def test_nobody_decides_twice(cli, analyst):
+    execution = cli.json("run", "--input", "-", text=alert())["executions"][0]["id"]
+    request = next(row for row in cli.json("queue")["results"] if row["execution"] == execution)
+    cli.run("approve", request["id"], token=analyst)
+    assert cli.run("approve", request["id"], token=analyst).returncode == 1
+
+
+def test_cancel_needs_a_reason(cli, waiting):
+    assert cli.run("cancel", waiting).returncode == 2
+
+
+def test_an_execution_is_cancelled(cli, analyst):
+    execution = cli.json("run", "--input", "-", text=alert())["executions"][0]["id"]
+    assert cli.json("cancel", execution, "--reason", "enough", token=analyst)["id"] == execution
+
+
+def test_an_execution_is_paused_and_resumed(cli, analyst):
+    execution = cli.json("run", "--input", "-", text=alert())["executions"][0]["id"]
+    assert cli.json("pause", execution, "--reason", "wait", token=analyst)["id"] == execution
+    assert cli.run("resume", execution, token=analyst).returncode == 0
+    assert "not paused" in cli.run("resume", execution, token=analyst).stderr
+
+
+def test_nothing_to_undo_is_said(cli, analyst):
+    execution = cli.json("run", "--input", "-", text=alert())["executions"][0]["id"]
+    done = cli.run("rollback", execution, "--reason", "wrong", token=analyst)
+    assert (done.returncode, "could be undone" in done.stderr) == (1, True)
+
+
+def test_adapters_are_listed_and_checked(cli):
+    assert "mock-edr" in [row["name"] for row in cli.json("adapters", "list")["results"]]
+    assert cli.json("adapters", "check", "mock-edr")["health"] == "healthy"
+
+
+def test_the_trail_verifies(cli):
+    done = cli.run("audit", "verify")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_trail_is_exported_line_by_line(cli):
+    lines = cli.run("audit", "export").stdout.splitlines()
+    assert json.loads(lines[0])["stream"]
+
+
+def test_a_pack_is_captured_sealed_and_verified_from_its_file(cli, lead, ended, tmp_path):
+    target = tmp_path / "pack.zip"
+    assert cli.run("evidence", "pack", ended, str(target), token=lead).returncode == 0
+    assert cli.json("evidence", "verify", str(target))["verdict"] == "VERIFIED"
+
+
+def test_a_pack_that_was_changed_is_found(cli, lead, ended, tmp_path):
+    target = tmp_path / "pack.zip"
+    cli.run("evidence", "pack", ended, str(target), token=lead)
+    changed = tmp_path / "changed.zip"
+    with zipfile.ZipFile(target) as old, zipfile.ZipFile(changed, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            new.writestr(name, content.replace(b"ws-7", b"ws-8"))
+    done = cli.run("evidence", "verify", str(changed))
+    assert (done.returncode, done.stdout.startswith("TAMPERED")) == (1, True)
+
+
+def test_the_keys_are_exported(cli):
+    assert cli.run("keys", "export").returncode == 0
+
+
+def test_a_stop_is_engaged_and_lifted(cli, lead):
+    assert cli.run("stop", "--reason", "drill", token=lead).returncode == 0
+    assert cli.run("stop", "--release", "--reason", "over", token=lead).returncode == 0
+
+
+def test_the_doctor_finds_nothing_wrong(cli):
+    done = cli.run("doctor", "--json")
+    assert done.returncode == 0, done.stdout
+
+
+def test_tokens_are_listed_without_their_text(cli, analyst):
+    rows = cli.json("token", "list", "analyst")["results"]
+    assert rows
+    assert analyst not in json.dumps(rows)
+
+
+def test_settings_hide_secrets(cli, analyst):
+    assert analyst not in cli.run("settings", token=analyst).stdout
+
+
+def test_help_names_every_command(cli):
+    assert {"run", "init", "up", "doctor"} <= set(cli.run("--help").stdout.split())

@@ -1,0 +1,70 @@
+"""Alive, ready, and what the numbers say; and the periodic work."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from audit.models import triggers
+from runbookpilot import periodic
+from runbookpilot.periodic import Tick, Work
+
+RAN: list[str] = []
+
+
+def good() -> None:
+    RAN.append("good")
+
+
+def bad() -> None:
+    RAN.append("bad")
+    raise RuntimeError
+
+
+def test_it_is_alive(db: None) -> None:
+    assert Client().get("/healthz").json() == {"status": "ok"}
+
+
+def test_it_is_ready_with_every_check_named(db: None) -> None:
+    answer = Client().get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["checks"] == {"database": "ok", "migrations": "ok", "journal": "ok"}
+
+
+def test_it_is_not_ready_where_the_journal_is_not_guarded(db: None) -> None:
+    trigger = triggers.expected(connection.vendor)[0]
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TRIGGER {trigger.name}" + (f" ON {trigger.table}" if connection.vendor == "postgresql" else ""))
+    answer = Client().get("/readyz")
+    triggers.install(connection)
+    assert (answer.status_code, trigger.name in answer.json()["checks"]["journal"]) == (503, True)
+
+
+def test_its_numbers_are_there_for_prometheus(db: None) -> None:
+    text = Client().get("/metrics").content.decode()
+    assert all(name in text for name in ("runbookpilot_alerts", "runbookpilot_deliveries", "runbookpilot_approvals"))
+
+
+def test_nothing_is_changed_by_asking(db: None) -> None:
+    assert {Client().post(path).status_code for path in ("/healthz", "/readyz", "/metrics")} == {405}
+
+
+@pytest.fixture
+def works(monkeypatch: pytest.MonkeyPatch) -> None:
+    RAN.clear()
+    own = (Work("tests.runbookpilot.test_health.bad", 60), Work("tests.runbookpilot.test_health.good", 0))
+    monkeypatch.setattr(periodic, "PERIODIC", own)
+    monkeypatch.setattr(periodic, "close_old_connections", lambda: None)
+
+
+def test_work_that_fails_does_not_keep_the_other_from_running(works: Any) -> None:
+    Tick()()
+    assert RAN == ["bad", "good"]
+
+
+def test_work_runs_when_it_is_due_and_not_before(works: Any) -> None:
+    tick = Tick()
+    tick()
+    tick()
+    assert RAN == ["bad", "good", "good"]
