@@ -1,6 +1,7 @@
 """What every test stands on: a data folder of its own, no network but loopback, a journal that resets."""
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,29 @@ def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _fast_passwords(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Name the thread that still holds a connection when the tests have ended, before the database is dropped."""
+    yield
+    from django.db import connection
+
+    if connection.vendor != "postgresql":
+        return
+    asked = "SELECT query, state FROM pg_stat_activity WHERE datname = %s"
+    connection.close()
+    connection.close_pool()
+    ends = time.monotonic() + 10
+    held: list[Any] = []
+    while time.monotonic() < ends:
+        with django_db_blocker.unblock(), connection._nodb_cursor() as cursor:
+            cursor.execute(asked, [connection.settings_dict["NAME"]])
+            held = cursor.fetchall()
+        if not held:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"Connections were left open: {held}")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -19,7 +19,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from audit.models import Checkpoint, Entry, Leaf, StreamHead
-from core import canonical, clock, merkle, signing
+from core import canonical, clock, ids, merkle, signing
 
 TYPE = "runbookpilot/audit-checkpoint/v1"
 MOST_STREAMS = 500
@@ -140,6 +140,6 @@ def _witness(made: Checkpoint) -> None:
     """Note a checkpoint outside of the database, so that it cannot be taken out of there unseen."""
     path = witness_path()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    scratch = path.with_name(f".{path.name}.{ids.new().hex}")
     scratch.write_text(json.dumps(signed(made)))
     os.replace(scratch, path)

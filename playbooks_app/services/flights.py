@@ -148,10 +148,14 @@ def _give_back() -> None:
 
 def _late(call: Call, future: Future[calls.Outcome]) -> None:
     error = future.exception()
-    if error is None:
-        late.note(call, future.result())
-    else:
+    if error is not None:
         log.warning("abandoned_call_failed", call=str(call.pk), error=str(error))
+        return
+    close_old_connections()
+    try:
+        late.note(call, future.result())
+    finally:
+        _give_back()
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from django.db import connection, connections
+from django.db import connections
 from django.test import Client
 
 from approvals.choices import Status
@@ -132,7 +132,6 @@ def together(*calls):
     return sorted(answers)
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="An in-memory SQLite database has one connection.")
 @pytest.mark.django_db(transaction=True)
 class TestAtTheSameMoment:
     @pytest.fixture

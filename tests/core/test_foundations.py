@@ -4,6 +4,7 @@ import datetime as dt
 import enum
 import stat
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,11 @@ class TestPrivateFiles:
             private_files.write_private(tmp_path / "a", content)
         assert (tmp_path / "a").read_bytes() == b"first"
         assert list(tmp_path.iterdir()) == [tmp_path / "a"]
+
+    def test_threads_that_begin_at_once_agree(self, tmp_path: Path) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda _: private_files.secret_key(tmp_path / "key"), range(40)))
+        assert len(set(found)) == 1
 
     def test_a_key_is_made_once(self, tmp_path: Path) -> None:
         assert private_files.secret_key(tmp_path / "key") == private_files.secret_key(tmp_path / "key")

@@ -35,8 +35,6 @@ def at_once(work: Callable[[], Any]) -> list[Any]:
 
 @pytest.fixture
 def place(settings: Any) -> dict[str, Any]:
-    if connection.vendor != "postgresql":
-        pytest.skip("An in-memory SQLite database has one connection; this race needs PostgreSQL.")
     settings.WIRING = "tests.incidents.test_concurrency.NO_WIRING"
     tenant = factories.tenant()
     return {"tenant": tenant, "environment": factories.environment(tenant), "actor": factories.SETUP, "now": factories.NOW}

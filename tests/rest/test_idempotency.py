@@ -112,7 +112,6 @@ def test_every_post_keeps_its_answer(world, token, name, method):
         assert answers[1]["Idempotent-Replayed"] == "true"
 
 
-@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite lets one write at a time.")
 @pytest.mark.django_db(transaction=True)
 def test_of_two_at_the_same_moment_one_is_done():
     tenant = factories.tenant("busy")

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from django.db import connection, connections
+from django.db import connections
 from django.test import Client
 
 from accounts.choices import Role
@@ -90,7 +90,6 @@ def test_what_is_not_there_yet_has_no_version(world, token, address):
     assert send("post", address, token, {}, If_Match='"x"').status_code == 400
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite lets one write at a time.")
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_saw_the_same_one_changes_it():
     tenant = factories.tenant("busy")
