@@ -21,7 +21,7 @@ from incidents.models import Alert, Incident
 from playbooks_app.api import serializers, shapes
 from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus
 from playbooks_app.models import Execution, Playbook, StepRun
-from playbooks_app.services import executions
+from playbooks_app.services import executions, uncertain
 
 #: What a PATCH of the status asks for.
 VERBS = {
@@ -129,7 +129,7 @@ class ExecutionViewSet(ListModelMixin, GovernedViewSet):
         wanted: dict[str, Any] = form.validated_data
         common: dict[str, Any] = {"execution_id": row.pk, "step_id": step, "actor": self.actor, "now": self.now()}
         if "uncertain" in wanted:
-            executions.answer_uncertain(answer=wanted["uncertain"], reason=wanted["note"], **common)
+            uncertain.answer(said=wanted["uncertain"], reason=wanted["note"], **common)
         else:
             executions.update_step(
                 status=wanted.get("status"), assignee_id=self._assignee(row, wanted.get("assignee")), note=wanted["note"],

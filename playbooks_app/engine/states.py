@@ -63,7 +63,9 @@ STEP: Mapping[S, frozenset[S]] = {
     S.BLOCKED: frozenset({S.NOT_STARTED, S.CANCELLED}),
     S.FAILED: frozenset(),
     S.SIMULATED: frozenset({S.IN_PROGRESS}),
-    S.UNCERTAIN: frozenset({S.COMPLETED, S.FAILED, S.SKIPPED, S.NOT_STARTED, S.CANCELLED}),
+    S.UNCERTAIN: frozenset(
+        {S.COMPLETED, S.FAILED, S.SKIPPED, S.NOT_STARTED, S.AWAITING_APPROVAL, S.SIMULATED, S.CANCELLED}
+    ),
     S.CANCELLED: frozenset(),
     S.ROLLED_BACK: frozenset(),
 }

@@ -3,31 +3,26 @@
 import functools
 from typing import Any
 
-from approvals.services import requests
 from audit.choices import Kind
 from core import canonical, clock
 from playbooks_app.choices import ExecutionStatus, StepStatus
 from playbooks_app.engine import model, states
 from playbooks_app.selectors import snapshots
-from playbooks_app.services import children, journaling
+from playbooks_app.services import children, consent
 from playbooks_app.services.drive import Drive
 from playbooks_app.spec import expressions, templates
 
 
 def cancel_rest(drive: Drive, command: model.CancelRest) -> None:
     """Cancel every step that has not ended, withdraw what was asked for, and ask child executions to cancel."""
-    asked = {}
     with drive.transaction() as now:
-        for run in drive.runs.values():
-            if run.status in states.ENDED or run.undo_of_id:
-                continue
-            if run.approval_id:
-                asked[run.approval_id] = command.why
+        left = [run for run in drive.runs.values() if run.status not in states.ENDED and not run.undo_of_id]
+        asked = {run.approval_id for run in left if run.approval_id}
+        consent.close([run for run in drive.runs.values() if run.approval_id in asked], reason=command.why, now=now)
+        for run in left:
             if run.status == StepStatus.IN_PROGRESS and run.kind == "playbook":
                 children.ask_to_end(run, "cancel", "the execution above was cancelled")
             drive.place(run, StepStatus.CANCELLED, now, why=command.why)
-        for request_id, why in asked.items():
-            requests.withdraw(request_id=request_id, reason=why, actor=journaling.ENGINE, now=now)
 
 
 def roll_back(drive: Drive, command: model.RollBack) -> None:

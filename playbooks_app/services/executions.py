@@ -11,7 +11,6 @@ from django.db import transaction
 from accounts.choices import Permission
 from accounts.models import Environment, Tenant
 from accounts.selectors import access
-from approvals.services import requests
 from audit.choices import Kind
 from audit.journal import Tail
 from core import canonical, clock, tasks, tracing, writes
@@ -21,7 +20,7 @@ from incidents.models import Alert, Incident
 from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus, StepMode, StepStatus
 from playbooks_app.engine import levels, states
 from playbooks_app.models import Execution, Note, PlaybookVersion, StepRun
-from playbooks_app.services import journaling, leases, steps
+from playbooks_app.services import consent, journaling, leases, steps
 from playbooks_app.spec import loader
 from playbooks_app.spec.schema import Level, Playbook, StepKind
 
@@ -192,19 +191,9 @@ def resume(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.dateti
 
 def note(*, execution_id: uuid.UUID, text: str, actor: Actor, now: dt.datetime, step_id: str = "") -> Note:
     """Add a note to an execution or one of its steps; it is never changed. The journal keeps its digest."""
-    text = text.strip()
-    if not text or len(text) > LONGEST_NOTE:
-        raise Invalid(f"A note has 1 to {LONGEST_NOTE} characters.")
     with transaction.atomic():
         execution = locked(execution_id)
-        run = _step(execution, step_id) if step_id else None
-        row = Note.objects.create(execution=execution, step=run, author=actor.name, text=text, at=now)
-        digest = canonical.sha256(text.encode())
-        if run:
-            journaling.of_step(execution, run, Kind.STEP_NOTED, now=now, actor=actor, note=str(row.pk), sha256=digest)
-        else:
-            journaling.of_execution(execution, Kind.EXECUTION_NOTED, now=now, actor=actor, note=str(row.pk), sha256=digest)
-    return row
+        return _note(execution, step_of(execution, step_id) if step_id else None, text, actor, now)
 
 
 def update_step(
@@ -225,7 +214,7 @@ def update_step(
     """
     with transaction.atomic():
         execution = locked(execution_id)
-        run = _step(execution, step_id)
+        run = step_of(execution, step_id)
         if assignee_id is not None:
             run.assignee_id = assignee_id
             run.save(update_fields=["assignee"])
@@ -238,31 +227,7 @@ def update_step(
             _finish(execution, run, StepStatus(status), output, actor, now)
         elif status is not None:
             raise Invalid("A person marks a step as completed or skipped.", fields={"status": ["completed", "skipped"]})
-        _wake(execution, now)
-    return run
-
-
-def answer_uncertain(
-    *, execution_id: uuid.UUID, step_id: str, answer: str, reason: str, actor: Actor, now: dt.datetime
-) -> StepRun:
-    """Let a person say what became of a write whose worker stopped: `look` again, it `happened`, or it did `not_happened`.
-
-    One that did not happen starts anew, and asks anew.
-    """
-    with transaction.atomic():
-        execution = locked(execution_id)
-        run = _step(execution, step_id)
-        if run.status != StepStatus.UNCERTAIN:
-            raise NotWaiting("This step is not uncertain.")
-        ends = {"happened": StepStatus.COMPLETED, "not_happened": StepStatus.NOT_STARTED, "look": StepStatus.NOT_STARTED}
-        if answer not in ends:
-            raise Invalid("The answer is one of: look, happened, not_happened.")
-        if answer == "look":
-            _look_again(execution, run, actor, now)
-        else:
-            run.error, run.approval_id = (None, run.approval_id) if answer == "happened" else (run.error, None)
-            steps.place(execution, run, ends[answer], now, answered_by=actor.name, answer=answer, reason=reason[:500])
-        _wake(execution, now)
+        woken(execution, now)
     return run
 
 
@@ -275,16 +240,10 @@ def locked(execution_id: uuid.UUID) -> Execution:
     return execution
 
 
-def _wake(execution: Execution, now: dt.datetime) -> None:
+def woken(execution: Execution, now: dt.datetime) -> None:
+    """Let a worker look at an execution that somebody changed, in the caller's transaction."""
     leases.wake(execution.pk, now=now)
     tasks.enqueue(ADVANCE, execution_id=str(execution.pk))
-
-
-def _look_again(execution: Execution, run: StepRun, actor: Actor, now: dt.datetime) -> None:
-    """Hand the step back to the runner as if its worker had just stopped: it looks, and comes back where it cannot tell."""
-    run.status = StepStatus.IN_PROGRESS
-    run.save(update_fields=["status"])
-    journaling.of_step(execution, run, Kind.STEP_WAITING, now=now, actor=actor, answer="look")
 
 
 def _level(tenant: Tenant, playbook: Playbook, wanted: str | None) -> levels.Effective:
@@ -341,10 +300,10 @@ def _close(execution_id: uuid.UUID, status: ExecutionStatus, reason: str, actor:
             execution.status = states.execution(execution.status, status)
         except states.IllegalTransition as error:
             raise Conflict(str(error)) from error
-        for run in execution.steps.exclude(status__in=states.ENDED):
-            if run.approval_id:
-                why = reason or f"the execution was {status}"
-                requests.withdraw(request_id=run.approval_id, reason=why, actor=journaling.ENGINE, now=now)
+        left = list(execution.steps.exclude(status__in=states.ENDED))
+        asked = {run.approval_id for run in left if run.approval_id}
+        consent.close(execution.steps.filter(approval_id__in=asked), reason=reason or f"the execution was {status}", now=now)
+        for run in left:
             steps.place(execution, run, StepStatus.CANCELLED, now)
         execution.completed_at, execution.result = now, {"outcome": status.value, "why": reason[:500]}
         # Raising the fence keeps a worker that drives it at this moment from committing.
@@ -354,18 +313,25 @@ def _close(execution_id: uuid.UUID, status: ExecutionStatus, reason: str, actor:
     return execution
 
 
-def _step(execution: Execution, step_id: str) -> StepRun:
+def step_of(execution: Execution, step_id: str) -> StepRun:
+    """Return a step of an execution, locked until the transaction ends; raises NoSuchStep."""
     run: StepRun | None = execution.steps.select_for_update().filter(step_id=step_id).first()
     if run is None:
         raise NoSuchStep(f"This execution has no step {step_id!r}.")
     return run
 
 
-def _note(execution: Execution, run: StepRun, text: str, actor: Actor, now: dt.datetime) -> None:
-    row = Note.objects.create(execution=execution, step=run, author=actor.name, text=text.strip()[:LONGEST_NOTE], at=now)
-    journaling.of_step(
-        execution, run, Kind.STEP_NOTED, now=now, actor=actor, note=str(row.pk), sha256=canonical.sha256(row.text.encode())
-    )
+def _note(execution: Execution, run: StepRun | None, text: str, actor: Actor, now: dt.datetime) -> Note:
+    text = text.strip()
+    if not text or len(text) > LONGEST_NOTE:
+        raise Invalid(f"A note has 1 to {LONGEST_NOTE} characters.", fields={"note": "is empty or too long"})
+    row = Note.objects.create(execution=execution, step=run, author=actor.name, text=text, at=now)
+    digest = canonical.sha256(text.encode())
+    if run:
+        journaling.of_step(execution, run, Kind.STEP_NOTED, now=now, actor=actor, note=str(row.pk), sha256=digest)
+    else:
+        journaling.of_execution(execution, Kind.EXECUTION_NOTED, now=now, actor=actor, note=str(row.pk), sha256=digest)
+    return row
 
 
 def _decide(execution: Execution, run: StepRun, decision: str, actor: Actor, now: dt.datetime) -> None:

@@ -22,7 +22,7 @@ from core.errors import DomainError
 from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus, StepStatus
 from playbooks_app.models import Execution, StepRun
 from playbooks_app.selectors import snapshots
-from playbooks_app.services import executions, runner
+from playbooks_app.services import executions, runner, uncertain
 from runbookpilot.cli import session
 
 LEAVE = "leave"
@@ -157,7 +157,7 @@ def _answered(run: StepRun, branches: list[str], common: dict[str, Any]) -> bool
     if run.status == StepStatus.UNCERTAIN:
         answer = click.prompt("Did it happen", type=click.Choice(["look", "happened", "not_happened", LEAVE]), default=LEAVE)
         if answer != LEAVE:
-            executions.answer_uncertain(answer=answer, reason="said on the terminal", **common)
+            uncertain.answer(said=answer, reason="said on the terminal", **common)
         return bool(answer != LEAVE)
     if branches:
         answer = click.prompt("Choose", type=click.Choice([*branches, LEAVE]), default=LEAVE)

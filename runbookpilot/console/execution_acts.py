@@ -19,6 +19,7 @@ from incidents.models import Alert
 from playbooks_app.choices import StepStatus
 from playbooks_app.models import Execution, Playbook
 from playbooks_app.services import executions as service
+from playbooks_app.services import uncertain
 from runbookpilot.console import frame
 
 #: Act -> the service of the whole execution, which needs a reason.
@@ -107,8 +108,8 @@ def _perform(request: HttpRequest, row: Execution, name: str, step: str) -> None
         service.update_step(step_id=step, decision=request.POST.get("branch", ""), note=reason, **common)
     elif name == "take":
         service.update_step(step_id=step, assignee_id=frame.person(request).pk, **common)
-    elif name in ("look", "happened", "not_happened"):
-        service.answer_uncertain(step_id=step, answer=name, reason=reason, **common)
+    elif name in uncertain.ANSWERS:
+        uncertain.answer(step_id=step, said=name, reason=reason, **common)
     else:
         raise NoSuchAct
 

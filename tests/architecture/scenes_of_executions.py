@@ -7,7 +7,7 @@ from accounts.choices import Role
 from adapters.models import MockScript
 from incidents.services import incidents
 from playbooks_app.models import Playbook, PlaybookVersion
-from playbooks_app.services import executions, linking, playbooks
+from playbooks_app.services import executions, linking, playbooks, uncertain
 from tests import factories
 from tests.architecture.scenes import MANUAL, SCENES, SOURCE, Call, by, of
 from tests.factories import NOW, SETUP
@@ -121,14 +121,14 @@ def _() -> Call:
     return by(executions.rollback, execution_id=driven.driven(execution).pk, reason="false alarm")
 
 
-@of(executions.answer_uncertain)
+@of(uncertain.answer)
 def _() -> Call:
     world = driven.world()
     execution = driven.driven(world.begin({"id": "dump", "action": "edr.collect_memory_dump", "with": {"host": "h1"}}))
     MockScript.objects.create(instance=world.edr, action="edr.collect_memory_dump", error="vendor_error")
     world.decide()
     driven.driven(execution)
-    return by(executions.answer_uncertain, execution_id=execution.pk, step_id="dump", answer="happened", reason="seen")
+    return by(uncertain.answer, execution_id=execution.pk, step_id="dump", said="happened", reason="seen")
 
 
 #: Every scene, those of the other apps first.

@@ -4,7 +4,6 @@ import datetime as dt
 import threading
 
 import pytest
-from django.db import connection
 
 from adapters import calls
 from adapters.models import Call
@@ -131,7 +130,7 @@ def test_a_lease_is_kept_while_a_call_takes_longer_than_it_lasts(world, monkeypa
 
     monkeypatch.setattr(calls, "send", send)
     execution = world.begin(READ)
-    thread = threading.Thread(target=lambda: (worlds.advanced(execution.pk), connection.close()))
+    thread = threading.Thread(target=worlds.advanced, args=(execution.pk,))
     thread.start()
     _until(lambda: Call.objects.exists())
     threading.Event().wait(2)

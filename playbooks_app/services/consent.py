@@ -1,0 +1,36 @@
+"""What becomes of a consent whose step ends without the runner: used up where something was done with it, else taken back."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable
+
+from adapters.choices import CallStatus
+from adapters.models import Call
+from approvals.choices import Outcome
+from approvals.models import Request
+from approvals.services import requests
+from playbooks_app.choices import StepStatus
+from playbooks_app.models import StepRun
+from playbooks_app.services import documents, journaling
+
+
+def close(runs: Iterable[StepRun], *, reason: str, now: dt.datetime) -> None:
+    """Close the requests of these steps, in the caller's transaction.
+
+    One under which some items were really done is executed, with its receipt; one whose call may have happened is
+    uncertain; all others are withdrawn.
+    """
+    by_request: dict[uuid.UUID, list[StepRun]] = {}
+    for run in runs:
+        if run.approval_id:
+            by_request.setdefault(uuid.UUID(str(run.approval_id)), []).append(run)
+    for request_id, asked in by_request.items():
+        call_ids = [run.call_id for run in asked if run.call_id]
+        made = list(Call.objects.filter(pk__in=call_ids, status=CallStatus.SUCCEEDED).order_by("id"))
+        unknown = any(run.status == StepStatus.UNCERTAIN for run in asked)
+        if made or unknown:
+            receipt = documents.receipt(Request.objects.get(pk=request_id), made, now) if made else None
+            outcome = Outcome.UNCERTAIN if unknown else Outcome.EXECUTED
+            requests.report(request_id=request_id, outcome=outcome, receipt=receipt, actor=journaling.ENGINE, now=now)
+        else:
+            requests.withdraw(request_id=request_id, reason=reason, actor=journaling.ENGINE, now=now)

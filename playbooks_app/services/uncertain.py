@@ -1,0 +1,67 @@
+"""What people say of a write whose worker stopped before the answer was recorded, where the vendor cannot tell."""
+
+import datetime as dt
+import uuid
+
+from django.db import transaction
+
+from accounts.choices import Permission
+from accounts.selectors import access
+from approvals.choices import Outcome
+from approvals.services import requests
+from audit.choices import Kind
+from core.actors import Actor
+from core.errors import Invalid
+from playbooks_app.choices import StepMode, StepStatus
+from playbooks_app.models import Execution, StepRun
+from playbooks_app.services import executions, journaling, outcomes, steps
+
+ANSWERS = ("look", "happened", "not_happened")
+
+
+def answer(*, execution_id: uuid.UUID, step_id: str, said: str, reason: str, actor: Actor, now: dt.datetime) -> StepRun:
+    """Let a person say what became of a write: `look` again, it `happened`, or it did `not_happened`.
+
+    One that did not happen starts anew, and asks anew; an item of several goes on with the consent to all of them, and
+    what was queued goes back to its rehearsal. Raises NotWaiting where the step is not uncertain.
+    """
+    if said not in ANSWERS:
+        raise Invalid(f"The answer is one of: {', '.join(ANSWERS)}.")
+    with transaction.atomic():
+        execution = executions.locked(execution_id)
+        run = executions.step_of(execution, step_id)
+        if run.status != StepStatus.UNCERTAIN:
+            raise executions.NotWaiting("This step is not uncertain.")
+        access.require(actor, Permission.WORK_EXECUTIONS, execution.tenant_id)
+        data = {"answered_by": actor.name, "answer": said, "reason": reason[:500]}
+        if said == "look":
+            # The runner takes it up as if its worker had just stopped, and comes back where it cannot tell either.
+            run.status = StepStatus.IN_PROGRESS
+            run.save(update_fields=["status"])
+            journaling.of_step(execution, run, Kind.STEP_WAITING, now=now, actor=actor, **data)
+        elif said == "happened":
+            run.error = None
+            steps.place(execution, run, StepStatus.COMPLETED, now, actor=actor, **data)
+            if run.approval_id and not run.iteration_of_id:
+                requests.report(
+                    request_id=run.approval_id, outcome=Outcome.EXECUTED, receipt=None, actor=journaling.ENGINE, now=now
+                )
+        else:
+            _begin_anew(execution, run, actor, now, data)
+        executions.woken(execution, now)
+    return run
+
+
+def _begin_anew(execution: Execution, run: StepRun, actor: Actor, now: dt.datetime, data: dict[str, str]) -> None:
+    queued, back = outcomes.was_queued(run), StepStatus.NOT_STARTED
+    if run.approval_id and run.iteration_of_id:
+        back = StepStatus.SIMULATED if queued else StepStatus.AWAITING_APPROVAL
+    elif run.approval_id:
+        back = StepStatus.SIMULATED if queued else back
+        why = "a person said that the call did not happen"
+        requests.withdraw(request_id=run.approval_id, reason=why, actor=journaling.ENGINE, now=now)
+        run.approval_id = None
+    run.mode = StepMode.SIMULATED if queued else run.mode
+    steps.change(run, back, now)
+    run.save()
+    journaling.of_step(execution, run, Kind.STEP_WAITING, now=now, actor=actor, **data)
