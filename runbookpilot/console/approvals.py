@@ -4,10 +4,9 @@ import functools
 import re
 import uuid
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
@@ -22,6 +21,7 @@ from core import clock
 from core.errors import DomainError
 from incidents.models import Alert
 from playbooks_app.models import StepRun
+from runbookpilot.console import approval_filters as filters
 from runbookpilot.console import frame, places
 
 PAGE = 25
@@ -29,9 +29,6 @@ RESULTS = "console_results"
 #: Where the first part of a rule ends, which is all that a row has room for.
 SHORT = re.compile(r"[;.]|: nothing| \(")
 MOST_AT_ONCE = 100
-#: Bands of risk: word -> (lowest, highest).
-BANDS = {"high": (8, 10), "medium": (5, 7), "low": (0, 4)}
-KINDS = {"real": False, "simulated": True}
 TIMEOUT = {
     "halt": "the execution halts; nothing is sent",
     "skip": "the step is skipped and the execution goes on",
@@ -43,26 +40,26 @@ TIMEOUT = {
 def queue(request: HttpRequest) -> HttpResponse:
     """Which first? The requests that wait, the most pressing on top."""
     base = frame.rows(request, Request.objects)
-    chosen = {name: request.GET.get(name, "")[:64] for name in ("playbook", "risk", "kind", "claimed")}
+    text = request.GET.get("q", "").strip()[:200]
+    base = base.filter(Q(title__icontains=text) | Q(target__icontains=text)) if text else base
+    chosen = filters.chosen(request.GET)
     status = request.GET.get("status", "")
     status = status if status in Status.values else Status.PENDING.value
     counts = dict(base.order_by().values_list("status").annotate(count=Count("pk")))
-    groups = list(
-        base.filter(status=status).order_by().values("playbook", "simulated", "risk", "claimed_by").annotate(count=Count("pk"))
-    )
-    mine = frame.person(request).pk
-    fitting = [group for group in groups if all(_fits(group, name, word, mine) for name, word in chosen.items())]
-    rows = _filtered(base.filter(status=status), chosen, mine)
-    pages = frame.Counted(shown(rows, status), PAGE, sum(group["count"] for group in fitting))
+    mine, now = frame.person(request).pk, clock.now()
+    found = filters.groups(base.filter(status=status), mine, now)
+    rows = filters.narrowed(base.filter(status=status), chosen, mine, now)
+    pages = frame.Counted(shown(rows, status), PAGE, filters.total(found, chosen))
     page = pages.get_page(request.GET.get("page"))
     context = {
         "page_obj": page,
         "items": with_rules(request, page.object_list),
         "status": status,
         "statuses": [(word, label, counts.get(word, 0)) for word, label in Status.choices],
-        "facets": _facets(groups, chosen, mine, status),
+        "facets": filters.facets(found, chosen, {"status": status, "q": text}),
         "chosen": chosen,
-        "filtered": any(chosen.values()),
+        "text": text,
+        "filtered": any(chosen.values()) or text,
         "results": results(request),
         "pending_anywhere": counts.get(Status.PENDING.value, 0),
     }
@@ -212,63 +209,6 @@ def _is_id(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _fits(group: dict[str, Any], name: str, word: str, mine: object) -> bool:
-    """Return whether a group of requests fits one of the chosen filters."""
-    if not word:
-        return True
-    if name == "playbook":
-        return bool(group["playbook"] == word)
-    if name == "kind":
-        return bool(group["simulated"] == KINDS.get(word))
-    if name == "claimed":
-        return bool(group["claimed_by"] == mine) if word == "me" else group["claimed_by"] is None
-    low, high = BANDS.get(word, (0, 10))
-    return bool(low <= (group["risk"] or 0) <= high)
-
-
-def _filtered(rows: QuerySet[Request], chosen: dict[str, str], mine: uuid.UUID) -> QuerySet[Request]:
-    if chosen["playbook"]:
-        rows = rows.filter(playbook=chosen["playbook"])
-    if chosen["kind"] in KINDS:
-        rows = rows.filter(simulated=KINDS[chosen["kind"]])
-    if chosen["claimed"]:
-        rows = rows.filter(claimed_by=mine if chosen["claimed"] == "me" else None)
-    if chosen["risk"] in BANDS:
-        low, high = BANDS[chosen["risk"]]
-        # A request without a risk stands with the low ones.
-        rows = rows.exclude(risk__lt=low or -1).exclude(risk__gt=high)
-        rows = rows.exclude(risk=None) if low else rows
-    return rows
-
-
-def _facets(groups: list[dict[str, Any]], chosen: dict[str, str], mine: object, status: str) -> list[dict[str, Any]]:
-    """Return the filters beside the queue: what can be chosen, and how many requests that would leave."""
-    given = {"status": status, **chosen}
-    playbooks = sorted({group["playbook"] for group in groups if group["playbook"]})[:30]
-    offered = {
-        "risk": [("high", "8 to 10"), ("medium", "5 to 7"), ("low", "1 to 4")],
-        "kind": [("real", "Waits for it"), ("simulated", "Simulated, queued")],
-        "claimed": [("me", "By me"), ("nobody", "By nobody")],
-        "playbook": [(slug, slug) for slug in playbooks],
-    }
-    titles = {"risk": "Risk", "kind": "Kind", "claimed": "Claimed", "playbook": "Playbook"}
-    found = []
-    for name, options in offered.items():
-        others = {key: word for key, word in chosen.items() if key != name}
-        fitting = [group for group in groups if all(_fits(group, key, word, mine) for key, word in others.items())]
-        counted = [
-            {
-                "label": label,
-                "count": sum(group["count"] for group in fitting if _fits(group, name, word, mine)),
-                "on": chosen[name] == word,
-                "href": "?" + urlencode({**given, name: word} if chosen[name] != word else {**given, name: ""}),
-            }
-            for word, label in options
-        ]
-        found.append({"title": titles[name], "options": counted})
-    return found
 
 
 def _seats(row: Request, votes: list[Any]) -> list[dict[str, Any]]:

@@ -115,6 +115,12 @@ def age(moment: dt.datetime | None) -> str:
 
 
 @register.filter
+def waiting(moment: dt.datetime | None) -> str:
+    """How long something waits already."""
+    return duration(abs((timezone.now() - moment).total_seconds())) if moment else ""
+
+
+@register.filter
 def duration(seconds: float | dt.timedelta | None) -> str:
     """A span of seconds in its largest unit."""
     if seconds is None:
@@ -183,12 +189,16 @@ def risk(value: int | None) -> SafeString:
 
 
 @register.simple_tag
-def confidence(value: float | None) -> SafeString:
-    """Detection confidence: high green, medium amber, low red, hollow when unknown."""
+def confidence(value: float | None, short: bool = False) -> SafeString:
+    """Detection confidence: high green, medium amber, low red, hollow when unknown; `short` leaves the word to pointing."""
     if value is None:
-        return format_html('<span class="rp-nowrap"><span class="rp-dot rp-hollow" title="{}"></span> unknown</span>', "No confidence was sent with the alert")
+        words = format_html('<span class="rp-dot rp-hollow"></span> {}', "?" if short else "unknown")
+        return format_html('<span class="rp-nowrap" title="{}">{}</span>', "No confidence was sent with the alert", words)
     tone, word = ("green", "high") if value >= 0.7 else ("amber", "medium") if value >= 0.4 else ("red", "low")
-    return format_html('<span class="rp-nowrap"><span class="rp-dot rp-{}"></span> {} <span class="rp-muted">{}%</span></span>', tone, word, round(value * 100))
+    return format_html(
+        '<span class="rp-nowrap" title="{} confidence"><span class="rp-dot rp-{}"></span> {} <span class="rp-muted rp-num">{}%</span></span>',
+        word.capitalize(), tone, "" if short else word, round(value * 100),
+    )  # fmt: skip
 
 
 @register.filter

@@ -1,5 +1,7 @@
 """The queue and the page of one request: deciding, bulk, claim, filters, what one may not and why."""
 
+import pytest
+
 from accounts.services import stops
 from approvals.models import Request
 from core import clock
@@ -131,6 +133,24 @@ def test_filters_narrow_and_count(world):
     text = world.page("analyst", "now/approvals?kind=real").content.decode()
     assert "Isolate host ws-7" in text
     assert "Block 203.0.113.7" not in text
+
+
+@pytest.mark.parametrize("query", ["technique=T1071.001", "confidence=low", "q=203.0.113.7", "risk=low", "age=new&kind=simulated"])
+def test_each_filter_leaves_what_fits(world, query):
+    world.receive()
+    world.receive("T1071.001", destination={"ip": "203.0.113.7"}, **{"x-detectforge": {"confidence": 0.2}})
+    Request.objects.filter(action="firewall.block_ip").update(risk=2)
+    text = world.page("analyst", f"now/approvals?{query}").content.decode()
+    assert "Block 203.0.113.7" in text
+    assert "Isolate host ws-7" not in text
+
+
+def test_a_filter_counts_what_it_would_leave_beside_the_others(world):
+    world.receive()
+    world.receive("T1071.001", destination={"ip": "203.0.113.7"})
+    text = world.page("analyst", "now/approvals?kind=simulated").content.decode().split("Playbook</h2>")[1].split("</div>")[0]
+    assert "cobalt-strike-c2" in text
+    assert "wmi-lateral-movement" not in text
 
 
 def test_filters_that_fit_nothing_offer_to_clear_them(world):
