@@ -5,6 +5,7 @@
 
 import dataclasses
 import datetime as dt
+import functools
 import threading
 import time
 import uuid
@@ -87,8 +88,9 @@ def intend(**given: Any) -> Call:
 def send(call: Call, *, timeout: float = 30.0, cancelled: threading.Event | None = None) -> Outcome:
     """Make the call and return what came of it. Never raises for what the vendor did; holds no transaction.
 
-    A write is refused here, at the last moment, where an emergency stop stands. An adapter that waits, as between two
-    attempts, gives up where `cancelled` is set meanwhile.
+    `timeout` holds for all that the call does. A write is refused here, at the last moment, where an emergency stop
+    stands, and again before each further attempt. Where `cancelled` is set meanwhile, a call that changes nothing ends at
+    once, and so does one that waits between two attempts; a write that may have arrived soon after.
     """
     if connection.in_atomic_block and not getattr(connection, "_allow_calls_in_tests", False):
         raise InTransaction(InTransaction.__doc__)
@@ -115,15 +117,21 @@ def _sent(call: Call, timeout: float, cancelled: threading.Event | None) -> dict
     if instance is None:
         raise errors.Unavailable("The adapter of this call is gone.")
     action = action_of(instance, call.action)
-    if action.effect.is_write and stops.standing(call.tenant_id) is not None:
-        raise errors.Stopped
+    if action.effect.is_write:
+        _refuse_where_stopped(call.tenant_id)
     context = CallContext(
         instance_id=instance.pk, tenant_id=call.tenant_id, owner=(call.owner_kind, call.owner_id),
         idempotency_key=call.idempotency_key, timeout=timeout, cancelled=cancelled,
+        permit=functools.partial(_refuse_where_stopped, call.tenant_id),
     )  # fmt: skip
     adapter = instances.load(instance, actor=OWNER, now=clock.now())
     params = adapter.validate(call.action, call.params or {})
     return adapter.execute(call.action, params, context).output
+
+
+def _refuse_where_stopped(tenant_id: uuid.UUID) -> None:
+    if stops.standing(tenant_id) is not None:
+        raise errors.Stopped
 
 
 def settle(call: Call, outcome: Outcome, *, now: dt.datetime) -> Call:

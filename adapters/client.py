@@ -1,28 +1,36 @@
 """The one HTTP client. Every request to the outside goes through here.
 
-Resolved addresses are checked before a connection is made to them, so that no name leads into the private network
-unless the instance allows it; redirects are not followed; answers have a size limit; reads are tried again, writes are not.
+A call's time holds for all of it: names, connections, answers and attempts. Redirects are not followed; answers have a
+size limit. What certainly had no effect is sent again, and so is what may be repeated; any other write is sent once.
 """
 
+import contextlib
 import dataclasses
-import ipaddress
+import datetime as dt
+import email.utils
+import json
+import math
 import random
-import socket
-import time
-from collections.abc import Mapping
-from urllib.parse import urlsplit
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+import httpcore2
 import httpx2
+import tenacity
 
-from adapters import errors, guard
-from core import redaction
+from adapters import connections, errors, guard
+from adapters.contract import CallContext
+from core import clock, redaction
 
 MOST_BYTES = 10 << 20
 ATTEMPTS = 3
-LONGEST_PAUSE = 10.0
-#: Networks whose addresses stand for IPv4 ones, or for a site: never a vendor's.
-CARRIERS = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "::/96", "fec0::/10")))
+#: Seconds of the first pause, doubled for each further one; each pause is a random part of it.
+PAUSE = 0.6
+#: The longest time that a vendor's Retry-After is believed.
+LONGEST_RETRY_AFTER = 86_400.0
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+TRANSIENT = (errors.RateLimited, errors.Unavailable, errors.VendorError)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,6 +41,13 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
 
+    def json(self) -> Any:
+        """Return the body as JSON; raises VendorError where it is none."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise errors.VendorError("The vendor's answer is not JSON.") from error
+
 
 def request(
     method: str,
@@ -40,103 +55,172 @@ def request(
     *,
     headers: Mapping[str, str] | None = None,
     content: bytes = b"",
+    context: CallContext | None = None,
     timeout: float = 30.0,
     allow_private: bool = False,
     repeatable: bool = False,
+    reads: bool = False,
 ) -> Answer:
-    """Return the answer to a request; raises an AdapterError. `repeatable` says that a write may be sent again."""
-    if method not in SAFE:
-        guard.write(f"{method} {urlsplit(url).hostname}")
-    attempts = ATTEMPTS if method in SAFE or repeatable else 1
-    for attempt in range(1, attempts + 1):
-        try:
-            return _once(method, url, dict(headers or {}), content, timeout, allow_private)
-        except (errors.RateLimited, errors.Unavailable, errors.VendorError) as error:
-            if attempt == attempts:
-                raise
-            time.sleep(min(error.retry_after or random.uniform(0, 0.3 * 2**attempt), LONGEST_PAUSE))  # noqa: S311
-    raise AssertionError
+    """Return the answer to a request; raises an AdapterError.
+
+    An adapter hands on its call's `context`, whose time then counts instead of `timeout`. `repeatable` says that a write
+    may be sent again, `reads` that the request changes nothing whatever its method, such as a search or a login.
+    """
+    call = context or CallContext(instance_id=None, tenant_id=None, timeout=timeout)
+    reads = reads or method in SAFE
+    wanted = _Request(method, _address(url), dict(headers or {}), content, allow_private, reads, reads or repeatable)
+    attempts = tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(ATTEMPTS) | tenacity.stop_before_delay(max(call.left, 0)),
+        wait=_wait,
+        sleep=call.pause,
+        retry=tenacity.retry_if_exception(lambda error: _again(error, wanted.repeatable)),
+        reraise=True,
+    )
+    return attempts(_once, wanted, call)
 
 
-def addresses(host: str, port: int, *, allow_private: bool) -> list[str]:
-    """Return the addresses of `host` that may be reached; raises InvalidRequest where one may not, Unavailable where none is found."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    url: httpx2.URL
+    headers: Mapping[str, str]
+    content: bytes
+    allow_private: bool
+    reads: bool
+    repeatable: bool
+
+
+def _again(error: BaseException, repeatable: bool) -> bool:
+    """Return whether a request may be sent again: its failure may pass, and sending it twice does no harm."""
+    return isinstance(error, TRANSIENT) and (repeatable or not error.outcome_unknown)
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    """Return the seconds until the next attempt: those that the vendor named, else a random part of a growing pause."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, errors.AdapterError) and error.retry_after is not None:
+        return error.retry_after
+    return random.uniform(0, PAUSE * 2.0 ** (state.attempt_number - 1))  # noqa: S311
+
+
+def _address(url: str) -> httpx2.URL:
     try:
-        found = sorted({str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})
-    except OSError as error:
-        raise errors.Unavailable(f"The name {host} does not resolve.") from error
-    for text in found:
-        address = ipaddress.ip_address(text.split("%")[0])
-        if not allow_private and not _is_public(address):
-            raise errors.InvalidRequest(
-                f"{host} leads to {text}, which is not a public address; the instance does not allow that."
-            )
-    return found
-
-
-def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Return whether an address is public, also where it carries another inside (mapped, 6to4, Teredo, NAT64)."""
-    if address.is_multicast or not address.is_global:
-        return False
-    if isinstance(address, ipaddress.IPv4Address):
-        return True
-    if any(address in network for network in CARRIERS):
-        return False
-    inside = address.ipv4_mapped or address.sixtofour
-    return inside is None or _is_public(inside)
-
-
-def _once(method: str, url: str, headers: dict[str, str], content: bytes, timeout: float, allow_private: bool) -> Answer:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+        target = httpx2.URL(url)
+    except (httpx2.InvalidURL, ValueError):
+        target = httpx2.URL("")
+    if target.scheme not in ("http", "https") or not target.host or target.userinfo:
         raise errors.InvalidRequest(f"{redaction.text(url)[:200]} is not an address that may be called.")
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    pinned = addresses(parts.hostname, port, allow_private=allow_private)[0]
-    target = httpx2.URL(url).copy_with(host=pinned)
-    extensions = {"sni_hostname": parts.hostname} if parts.scheme == "https" else {}
-    headers = {"Host": parts.netloc, "User-Agent": "RunbookPilot", **headers}
-    try:
+    return target
+
+
+def _once(wanted: _Request, call: CallContext) -> Answer:
+    call.check()
+    url, write = wanted.url, not wanted.reads
+    if write:
+        call.permit()
+        guard.write(f"{wanted.method} {url.host}")
+    pool = connections.pool(allow_private=wanted.allow_private, keep=wanted.repeatable)
+    target = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+    with _failures(url.host, call):
+        headers = {"User-Agent": "RunbookPilot", "Accept-Encoding": "gzip", **wanted.headers}
+        sent = httpx2.Request(wanted.method, url, headers=headers, content=wanted.content).headers.raw
         with (
-            httpx2.Client(timeout=timeout, follow_redirects=False, trust_env=False) as client,
-            client.stream(method, target, headers=headers, content=content, extensions=extensions) as response,
+            connections.bounded_by(call, write=write),
+            pool.stream(wanted.method, target, headers=sent, content=wanted.content) as response,
         ):
             body = _bounded(response)
-    except httpx2.ConnectError as error:
-        raise errors.Unavailable(f"{parts.hostname} cannot be reached.") from error
-    except httpx2.TimeoutException as error:
-        raise errors.CallTimeout(f"{parts.hostname} did not answer within {timeout:g} s.") from error
-    except httpx2.HTTPError as error:
-        raise errors.VendorError(f"{parts.hostname} broke the connection off.") from error
-    return _judged(Answer(response.status_code, dict(response.headers), body), parts.hostname)
+    found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+    return _judged(Answer(response.status, found, _plain(body, found.get("content-encoding", ""))), url.host, write=write)
 
 
-def _bounded(response: httpx2.Response) -> bytes:
+@contextlib.contextmanager
+def _failures(host: str, call: CallContext) -> Iterator[None]:
+    """Say what went wrong on the way, and whether the request may have arrived."""
+    try:
+        yield
+    except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+        raise errors.Unavailable(f"{host} cannot be reached: {str(error)[:200] or 'it does not answer in time'}.") from error
+    except httpcore2.TimeoutException as error:
+        if call.cancelled is not None and call.cancelled.is_set():
+            raise errors.CallTimeout(f"The execution was cancelled before {host} answered.") from error
+        raise errors.CallTimeout(f"{host} did not answer within {call.timeout:g} s.") from error
+    except httpcore2.RemoteProtocolError as error:
+        raise errors.VendorError(f"{host} broke off, or answered what is not HTTP.") from error
+    except (httpcore2.NetworkError, httpcore2.ConnectionNotAvailable) as error:
+        raise errors.VendorError(f"{host} broke the connection off.") from error
+    except (httpcore2.LocalProtocolError, UnicodeError) as error:
+        raise errors.InvalidRequest(f"The request to {host} has a header that may not be sent.") from error
+
+
+def _bounded(response: httpcore2.Response) -> bytes:
     body = bytearray()
-    for chunk in response.iter_bytes():
+    for chunk in response.iter_stream():
         body += chunk
         if len(body) > MOST_BYTES:
             raise errors.VendorError(f"The answer is larger than {MOST_BYTES} bytes.")
+    connections.spoil_where_more_came(response)
     return bytes(body)
 
 
-def _judged(answer: Answer, host: str) -> Answer:
-    if answer.status < 300:
+def _plain(body: bytes, encoding: str) -> bytes:
+    """Return the body uncompressed, without ever holding more of it than an answer may have."""
+    if encoding.lower() in ("", "identity") or not body:
+        return body
+    try:
+        # 47: gzip or zlib, whichever it is.
+        plain = zlib.decompressobj(47).decompress(body, MOST_BYTES + 1)
+    except zlib.error as error:
+        raise errors.VendorError("The answer is compressed in a way that was not asked for.") from error
+    if len(plain) > MOST_BYTES:
+        raise errors.VendorError(f"The answer is larger than {MOST_BYTES} bytes.")
+    return plain
+
+
+def _judged(answer: Answer, host: str, *, write: bool) -> Answer:
+    status, after = answer.status, _retry_after(answer.headers)
+    if status < 300:
         return answer
-    if answer.status < 400:
-        raise errors.InvalidRequest(
-            f"{host} answered {answer.status}: redirects are not followed; configure the address it leads to."
-        )
-    if answer.status in (401, 403):
-        raise errors.AuthError(f"{host} answered {answer.status}.")
-    if answer.status == 404:
-        raise errors.TargetNotFound(f"{host} answered 404.")
-    if answer.status == 429:
-        raise errors.RateLimited(f"{host} answered 429.", retry_after=_seconds(answer.headers.get("retry-after", "")))
-    if answer.status == 503:
-        raise errors.Unavailable(f"{host} answered 503.", retry_after=_seconds(answer.headers.get("retry-after", "")))
-    if answer.status >= 500:
-        raise errors.VendorError(f"{host} answered {answer.status}.")
-    raise errors.InvalidRequest(f"{host} answered {answer.status}.")
+    said = f"{host} answered {status}."
+    if status == 303 and write:
+        raise errors.VendorError(f"{said} It was carried out, and what came of it stands elsewhere; redirects are not followed.")
+    if status < 400:
+        raise errors.InvalidRequest(f"{said[:-1]}: redirects are not followed; configure the address it leads to.")
+    if status in REFUSALS:
+        raise REFUSALS[status](said, retry_after=after)
+    # A 503 that names no time may come from a proxy that lost the vendor halfway.
+    if status == 503 and (after is not None or not write):
+        raise errors.Unavailable(said, retry_after=after)
+    if status >= 500:
+        raise errors.VendorError(said, retry_after=after)
+    raise errors.InvalidRequest(said)
 
 
-def _seconds(text: str) -> float | None:
-    return float(text) if text.isdecimal() else None
+REFUSALS: Mapping[int, type[errors.AdapterError]] = {
+    401: errors.AuthError,
+    403: errors.AuthError,
+    404: errors.TargetNotFound,
+    408: errors.VendorError,
+    425: errors.Unavailable,
+    429: errors.RateLimited,
+}
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of a Retry-After, given as seconds or as a date; None where there is none that makes sense."""
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdecimal():
+        return min(float(text), LONGEST_RETRY_AFTER)
+    moment = _date(text)
+    if moment is None:
+        return None
+    # The vendor's own clock counts, where it says what that is.
+    now = _date(headers.get("date", "")) or clock.now()
+    return min(max(math.ceil((moment - now).total_seconds()), 0.0), LONGEST_RETRY_AFTER)
+
+
+def _date(text: str) -> dt.datetime | None:
+    try:
+        found = email.utils.parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)

@@ -60,7 +60,11 @@ class Action:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CallContext:
-    """What a call comes with besides its parameters. `owner` says for whom it is made: a kind and an id."""
+    """What a call comes with besides its parameters. `owner` says for whom it is made: a kind and an id.
+
+    `timeout` counts from `started`, a moment of the monotonic clock, and holds for all that the call does. `permit` is
+    asked before each attempt of a write, and raises where it may not leave any more.
+    """
 
     instance_id: Any
     tenant_id: Any
@@ -68,6 +72,18 @@ class CallContext:
     idempotency_key: str = ""
     timeout: float = 30.0
     cancelled: threading.Event | None = None
+    permit: Callable[[], None] = lambda: None
+    started: float = dataclasses.field(default_factory=time.monotonic)
+
+    @property
+    def left(self) -> float:
+        """The seconds that the call may still take; 0 or less when its time is over."""
+        return self.started + self.timeout - time.monotonic()
+
+    def check(self) -> None:
+        """Raise Cancelled where the execution was cancelled meanwhile."""
+        if self.cancelled is not None and self.cancelled.is_set():
+            raise Cancelled
 
     def pause(self, seconds: float) -> None:
         """Sleep between two attempts; raises Cancelled where the execution was cancelled meanwhile."""

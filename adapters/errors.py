@@ -91,11 +91,11 @@ class Stopped(AdapterError):
 
 
 class Cancelled(AdapterError):
-    """The execution was cancelled before the call was made."""
+    """The execution was cancelled before the call had changed anything."""
 
     code = "cancelled"
     permanent = True
-    hint = "Nothing was sent."
+    hint = "Nothing was changed."
 
 
 class SimulationViolation(AdapterError):

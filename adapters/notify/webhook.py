@@ -11,7 +11,7 @@ from typing import Any, ClassVar, cast
 
 from pydantic import HttpUrl, SecretStr
 
-from adapters import client
+from adapters import client, connections
 from adapters.contract import Action, Adapter, CallContext, ExecutionResult, Health, Parameters
 from adapters.notify.contract import ACTIONS
 from core import canonical
@@ -36,7 +36,7 @@ class Webhook(Adapter):
         body = canonical.dumps({"event": params["event"], "data": params.get("data", {})})
         headers = {"Content-Type": "application/json", "Idempotency-Key": context.idempotency_key, **signed(config.secret, body)}
         answer = client.request(
-            "POST", str(config.url), headers=headers, content=body, timeout=context.timeout,
+            "POST", str(config.url), headers=headers, content=body, context=context,
             allow_private=config.allow_private, repeatable=bool(context.idempotency_key),
         )  # fmt: skip
         return ExecutionResult({"sent": True, "status": answer.status})
@@ -44,7 +44,7 @@ class Webhook(Adapter):
     def health_check(self, context: CallContext) -> Health:
         config = cast("Webhook.Config", self.config)
         port = config.url.port or 443
-        found = client.addresses(str(config.url.host), port, allow_private=config.allow_private)
+        found = connections.addresses(str(config.url.host), port, allow_private=config.allow_private)
         return Health(True, f"{config.url.host} resolves to {', '.join(found)}; nothing was sent.")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.services import stops
-from adapters import calls, client, errors, guard, instances, registry, simulation
+from adapters import calls, client, connections, errors, guard, instances, registry, simulation
 from adapters.choices import Mode
 from adapters.models import AdapterInstance, MockCall, MockScript
 from tests import factories
@@ -40,11 +40,11 @@ def test_every_adapter_keeps_the_contract(name: str) -> None:
 )  # fmt: skip
 def test_no_name_leads_into_the_private_network(address: str) -> None:
     with pytest.raises((errors.InvalidRequest, errors.Unavailable)):
-        client.addresses(address, 443, allow_private=False)
+        connections.addresses(address, 443, allow_private=False)
 
 
 def test_a_public_address_may_be_reached() -> None:
-    assert client.addresses("93.184.216.34", 443, allow_private=False) == ["93.184.216.34"]
+    assert connections.addresses("93.184.216.34", 443, allow_private=False) == ["93.184.216.34"]
 
 
 @pytest.mark.parametrize("url", ["ftp://example.org/", "http://user:pw@example.org/", "file:///etc/passwd", "http:///x"])
