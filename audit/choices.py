@@ -17,6 +17,7 @@ class Kind(TextChoices):
     TOKEN_REVOKED = "token:revoked", "revoked the token"
     STOP_ENGAGED = "stop:engaged", "stopped all writes"
     STOP_RELEASED = "stop:released", "lifted the emergency stop"
+    DEPLOYMENT_MOVED = "deployment:moved", "moved everything to another database"
     KEY_ROTATED = "key:rotated", "rotated the key"
 
     ADAPTER_CREATED = "adapter:created", "added the adapter"

@@ -2,7 +2,8 @@
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -43,6 +44,19 @@ def say(value: Mapping[str, Any], sentence: str, *, as_json: bool) -> None:
         dump(value)
     else:
         click.echo(sentence)
+
+
+def counting() -> Callable[[str, int, int], None]:
+    """Return what shows how far a copy is: a line a table that holds anything, which counts up on a terminal."""
+    alive = sys.stderr.isatty()
+
+    def show_progress(name: str, done: int, total: int) -> None:
+        if done >= total > 0:
+            click.echo(f"{chr(13) if alive else ''}{name}: {done} rows", err=True)
+        elif alive and done:
+            click.echo(f"\r{name}: {done} of {total} rows", err=True, nl=False)
+
+    return show_progress
 
 
 @contextlib.contextmanager
