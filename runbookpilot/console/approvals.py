@@ -16,7 +16,7 @@ from approvals.choices import Status, Verdict
 from approvals.models import Request
 from approvals.selectors import queue as queues
 from approvals.services import decisions, requests
-from audit.selectors import entries
+from audit.selectors import entries, signed
 from core import clock
 from core.errors import DomainError
 from incidents.models import Alert
@@ -122,6 +122,7 @@ def item(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
         .exclude(status=Status.PENDING)
         .prefetch_related("decisions")
         .order_by("-id")[:5],
+        "recorded": next(iter(signed.of_receipts([row.receipt]).values()), None) if row.receipt else None,
         "entries": entries.about([("approval", row.pk)]),
     }
     return frame.page(request, "approval.html", context, title=row.title, crumbs=["Now=index", "Approvals=approvals"])

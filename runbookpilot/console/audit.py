@@ -1,23 +1,21 @@
 """The audit trail: what happened, in order, for certain?"""
 
 import datetime as dt
-import json
 import uuid
 from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.choices import Permission
 from audit import journal
 from audit.choices import Kind
-from audit.journal import chain
-from audit.selectors import entries
-from audit.services import export, verify
+from audit.selectors import entries, signed
+from audit.services import verify
 from core import clock
 from runbookpilot.console import frame, places, sentences
 
@@ -29,7 +27,7 @@ FILTERS = {"actor": "actor_name", "kind": "kind", "stream": "stream", "subject":
 @require_safe
 def listing(request: HttpRequest) -> HttpResponse:
     """Entries of the tenants that are looked at, newest first; older ones from where the page ends."""
-    rows = _rows(request)
+    rows = rows_of(request)
     chosen = {name: request.GET.get(name, "").strip()[:150] for name in FILTERS}
     for name, column in FILTERS.items():
         rows = rows.filter(**{column: chosen[name]}) if chosen[name] else rows
@@ -53,43 +51,9 @@ def listing(request: HttpRequest) -> HttpResponse:
         "filtered": any(chosen.values()) or since or until,
         "kinds": Kind.choices,
         "checked": entries.view(checked) if checked else None,
+        "checkpoint": signed.latest(),
     }
     return frame.page(request, "audit.html", context, title="Audit", crumbs=["System=audit"])
-
-
-@require_safe
-def item(request: HttpRequest, entry_id: uuid.UUID) -> HttpResponse:
-    """One entry: its sentence, its canonical form, its hash, and the entries beside it."""
-    row = _entry(request, entry_id)
-    found = entries.view(row)
-    beside = _rows(request).filter(stream=row.stream, seq__in=[row.seq - 1, row.seq + 1])
-    by_number = {other.seq: other for other in beside}
-    context = {
-        "entry": found,
-        "sentence": sentences.of(request, [found])[0],
-        "canonical": json.dumps(chain.canonical_form(found), indent=2, ensure_ascii=False, sort_keys=True),
-        "holds": chain.hash_of(found) == found.hash,
-        "before": by_number.get(row.seq - 1),
-        "after": by_number.get(row.seq + 1),
-        "linked": (by_number[row.seq - 1].hash if row.seq - 1 in by_number else chain.GENESIS) == found.prev_hash,
-    }
-    return frame.page(request, "audit_entry.html", context, title=f"Entry {found.seq} of {found.stream.partition(':')[0]}", crumbs=["System=audit", "Audit=audit"])
-
-
-@require_safe
-def proof(request: HttpRequest, entry_id: uuid.UUID) -> StreamingHttpResponse:
-    """Download the chain that leads to an entry: every entry of its stream up to it, in canonical form with its hash."""
-    row = _entry(request, entry_id)
-    rows = _rows(request).filter(stream=row.stream, seq__lte=row.seq).order_by("seq")
-    with transaction.atomic():
-        journal.append(
-            stream=f"tenant:{row.tenant_id}" if row.tenant_id else "deployment", kind=Kind.AUDIT_EXPORTED,
-            actor=frame.person(request).actor(), now=clock.now(), subject=("entry", row.pk), tenant_id=row.tenant_id,
-            data={"stream": row.stream, "until": row.seq},
-        )  # fmt: skip
-    response = StreamingHttpResponse(export.json_lines(rows.iterator(chunk_size=500)), content_type="application/jsonl")
-    response["Content-Disposition"] = f'attachment; filename="entry-{row.pk}.jsonl"'
-    return response
 
 
 @require_POST
@@ -109,17 +73,14 @@ def verify_all(request: HttpRequest) -> HttpResponse:
     return redirect("admin:audit")
 
 
-def _rows(request: HttpRequest) -> QuerySet[Any]:
+def rows_of(request: HttpRequest) -> QuerySet[Any]:
+    """Return the entries of the tenants that are looked at, where the user may read them."""
     frame.require(request, Permission.VIEW_EVIDENCE)
     place, user = places.here(request), frame.person(request)
     if user.is_superuser and not place.tenant_slug:
         return entries.queryset()
     readable = {spot.tenant_id for spot in place.chosen if place.may(Permission.VIEW_EVIDENCE, spot.tenant_id)}
     return entries.queryset().filter(tenant_id__in=readable)
-
-
-def _entry(request: HttpRequest, entry_id: uuid.UUID) -> Any:
-    return frame.visible_in(_rows(request), entry_id)
 
 
 def _day(request: HttpRequest, name: str) -> dt.datetime | None:

@@ -161,7 +161,7 @@ def test_an_entry_shows_its_canonical_form_and_that_it_holds(world):
 def test_the_chain_up_to_an_entry_is_downloaded(world):
     world.receive()
     entry = entries.of_stream(f"execution:{world.execution().pk}")[2]
-    response = world.as_("auditor").get(f"/admin/system/audit/entries/{entry.id}/proof")
+    response = world.as_("auditor").post(f"/admin/system/audit/entries/{entry.id}/chain")
     lines = [json.loads(line) for line in b"".join(response.streaming_content).splitlines()]
     assert [line["seq"] for line in lines] == [1, 2, 3]
     assert lines[-1]["hash"] == entry.hash
