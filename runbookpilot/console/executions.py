@@ -12,14 +12,17 @@ from accounts.selectors import access
 from adapters.models import Call
 from approvals.choices import Status
 from approvals.models import Request
-from audit.selectors import entries
+from audit.selectors import entries, signed
+from compliance.models import EvidenceBundle
 from core import clock
 from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus, StepMode, StepStatus
 from playbooks_app.models import Execution, StepRun
-from runbookpilot.console import frame, places
+from playbooks_app.selectors import snapshots
+from runbookpilot.console import flow, frame, places, questions
 
 PAGE = 25
 NEWEST = 300
+MOST_EVIDENCE = 200
 ENDED = [
     StepStatus.COMPLETED,
     StepStatus.SKIPPED,
@@ -39,20 +42,7 @@ FILTERS: dict[str, frozenset[ExecutionStatus]] = {
     "rolled back": frozenset({ExecutionStatus.ROLLING_BACK, ExecutionStatus.ROLLED_BACK}),
     "cancelled": frozenset({ExecutionStatus.CANCELLED, ExecutionStatus.ABANDONED}),
 }
-#: Parameters by which a write's target is known.
-TARGETS = ("host", "ip", "domain", "user", "username", "path", "file")
-#: A write -> what the worker was doing, and what the target is when it was done.
-ASKED = {
-    "edr.isolate_host": ("isolating", "isolated"),
-    "edr.unisolate_host": ("releasing", "released"),
-    "edr.quarantine_file": ("quarantining", "quarantined"),
-    "firewall.block_ip": ("blocking", "blocked"),
-    "firewall.unblock_ip": ("unblocking", "unblocked"),
-    "firewall.block_domain": ("blocking", "blocked"),
-    "firewall.unblock_domain": ("unblocking", "unblocked"),
-    "identity.disable_user": ("disabling", "disabled"),
-    "identity.enable_user": ("enabling", "enabled"),
-}
+TABS = ("steps", "flow", "timeline", "evidence", "notes")
 #: What the timeline can be narrowed to, by the first word of the kinds.
 SHOWN = {"steps": ("step:", "undo:", "policy:"), "approvals": ("approval:",), "execution": ("execution:",)}
 
@@ -93,7 +83,7 @@ def item(request: HttpRequest, execution_id: uuid.UUID) -> HttpResponse:
         "version__playbook", "incident", "alert", "environment", "tenant", "parent_step__execution"
     )
     row: Execution = frame.visible_in(found, execution_id)
-    steps = list(row.steps.select_related("assignee").order_by("position", "id"))
+    steps = list(row.steps.select_related("assignee", "iteration_of").order_by("position", "id"))
     chosen = next((step for step in steps if step.step_id == request.GET.get("step")), None) or _pressing(steps)
     plain = [step for step in steps if step.undo_of_id is None and step.iteration_of_id is None]
     written = {step.get("id"): step for step in row.version.document.get("steps", [])}
@@ -103,7 +93,7 @@ def item(request: HttpRequest, execution_id: uuid.UUID) -> HttpResponse:
         "steps": steps,
         "chosen": chosen,
         "written": written.get(chosen.step_id.split("[")[0].removeprefix("undo:"), {}) if chosen else {},
-        "question": _question(chosen),
+        "question": questions.of(chosen if chosen and chosen.status == StepStatus.UNCERTAIN else _first_uncertain(steps)),
         "call": Call.objects.filter(pk=chosen.call_id).first() if chosen and chosen.call_id else None,
         "ended": sum(step.status in ENDED for step in plain),
         "total": len(plain),
@@ -112,12 +102,48 @@ def item(request: HttpRequest, execution_id: uuid.UUID) -> HttpResponse:
         "final": row.status in FINAL_EXECUTION,
         "paused": bool(row.control.get("pause")),
         "works": access.may(frame.person(request), Permission.WORK_EXECUTIONS, row.tenant_id),
-        **_narrowed(stream, request.GET.get("show", ""), request.GET.get("who", "")),
-        "notes": row.notes.select_related("step").order_by("at"),
+        **_tab(request, row, steps, stream),
         "writes": "drill" if row.drill and not places.here(request).stopped_in(row.tenant_id) else places.here(request).writes,
         "now": clock.now(),
     }
     return frame.page(request, "execution.html", context, title=row.title, crumbs=["Now=index", "Executions=executions"])
+
+
+def _tab(request: HttpRequest, row: Execution, steps: list[StepRun], stream: list[Any]) -> dict[str, Any]:
+    """Return the part of the page that is asked for."""
+    asked = request.GET.get("tab", "")
+    tab = asked if asked in TABS else TABS[0]
+    notes = list(row.notes.select_related("step").order_by("at"))
+    context: dict[str, Any] = {"tab": tab, "tabs": [(name, {"timeline": len(stream), "notes": len(notes)}.get(name)) for name in TABS]}
+    if tab == "flow":
+        return {**context, "flow": flow.picture(snapshots.playbook_of(row), flow.runs_by_step(steps))}
+    if tab == "timeline":
+        return {**context, **_narrowed(stream, request.GET.get("show", ""), request.GET.get("who", ""))}
+    if tab == "evidence":
+        return {**context, **_evidence(row, steps)}
+    return {**context, "notes": notes}
+
+
+def _evidence(row: Execution, steps: list[StepRun]) -> dict[str, Any]:
+    """Return what was asked, decided and sent, with the receipts, and the bundle that keeps it."""
+    asked = Request.objects.filter(tenant=row.tenant_id, stream=f"execution:{row.pk}").prefetch_related("decisions").order_by("id")
+    requests = list(asked[:MOST_EVIDENCE])
+    recorded = signed.of_receipts([request.receipt for request in requests if request.receipt])
+    owned = Q(owner_kind="execution", owner_id=str(row.pk)) | Q(owner_id__in=[str(step.pk) for step in steps])
+    calls = Call.objects.filter(owned, tenant=row.tenant_id).select_related("instance").defer("params", "output").order_by("id")
+    return {
+        "asked": [(request, recorded.get(_journal_hash(request))) for request in requests],
+        "calls": calls[:MOST_EVIDENCE],
+        "bundle": EvidenceBundle.objects.filter(execution=row).defer("files", "envelope").first(),
+    }
+
+
+def _journal_hash(request: Request) -> str:
+    return str(request.receipt["journal"]["hash"]) if request.receipt and request.receipt.get("journal") else ""
+
+
+def _first_uncertain(steps: list[StepRun]) -> StepRun | None:
+    return next((step for step in steps if step.status == StepStatus.UNCERTAIN), None)
 
 
 def _narrowed(stream: list[Any], show: str, who: str) -> dict[str, Any]:
@@ -149,18 +175,6 @@ def _pressing(steps: list[StepRun]) -> StepRun | None:
                 return step
     moved = [step for step in steps if step.started_at]
     return moved[-1] if moved else (steps[0] if steps else None)
-
-
-def _question(step: StepRun | None) -> str:
-    """Return what a person is asked about a write of which nobody knows whether it happened."""
-    if step is None or step.status != StepStatus.UNCERTAIN:
-        return ""
-    params = step.params_shown or {}
-    target = next((str(params[name]) for name in TARGETS if params.get(name)), "")
-    doing, done = ASKED.get(step.action, ("", ""))
-    if not (target and doing):
-        return f"The worker stopped during “{step.name}”. Did it happen?"
-    return f"The worker stopped while {doing} {target}. Is {target} {done}?"
 
 
 def _undo(steps: list[StepRun], written: dict[Any, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -105,6 +105,18 @@ def chip(status: object, label: str = "") -> SafeString:
 
 
 @register.filter
+def tone(status: object) -> str:
+    """The colour of a status."""
+    return CHIPS.get(str(status), ("grey", ""))[0]
+
+
+@register.filter
+def icon(status: object) -> str:
+    """The icon of a status."""
+    return CHIPS.get(str(status), ("", "circle"))[1]
+
+
+@register.filter
 def age(moment: dt.datetime | None) -> str:
     """How long ago, or in how long, in its largest unit."""
     if moment is None:

@@ -226,7 +226,8 @@ def test_no_page_is_wider_than_the_screen_or_complains(page: Any, site: str, log
     page.set_viewport_size({"width": 1280, "height": 800})
     log_in("administrator")
     run, row = Execution.objects.earliest("id"), Request.objects.earliest("id")
-    items = (f"now/executions/{run.pk}", f"{QUEUE}/{row.pk}", f"alerts/{run.alert_id}", f"playbooks/{run.version.playbook_id}")
+    tabs = [f"now/executions/{run.pk}?tab={tab}" for tab in ("steps", "flow", "timeline", "evidence", "notes")]
+    items = (*tabs, f"{QUEUE}/{row.pk}", f"alerts/{run.alert_id}", f"playbooks/{run.version.playbook_id}")
     wide = []
     for path in (*PAGES, *items):
         page.goto(f"{site}/admin/{path}")

@@ -6,7 +6,7 @@ from adapters.models import AdapterInstance, MockCall, MockScript
 from approvals.choices import Verdict
 from approvals.services import decisions
 from core import clock
-from playbooks_app.models import Playbook, StepRun
+from playbooks_app.models import Playbook
 from playbooks_app.services import runner
 
 
@@ -48,7 +48,7 @@ def test_a_step_can_be_looked_at_by_its_address(world):
 
 def test_the_timeline_can_be_narrowed(world):
     world.receive()
-    narrowed = world.page("analyst", f"{path(world)}?show=approvals").content.decode()
+    narrowed = world.page("analyst", f"{path(world)}?tab=timeline&show=approvals").content.decode()
     assert "requested approval" in narrowed
     assert "enriched and planned" not in narrowed
 
@@ -118,13 +118,19 @@ def test_an_act_that_is_none_is_refused(world):
     assert "There is no such action" in act(world, act="destroy")
 
 
-def test_an_uncertain_write_asks_one_question_that_a_person_answers(world):
-    world.receive()
-    StepRun.objects.filter(execution=world.execution(), step_id="isolate").update(status="uncertain")
-    text = world.page("analyst", path(world)).content.decode()
-    assert "The worker stopped while isolating ws-7. Is ws-7 isolated?" in text
-    act(world, act="happened", step="isolate", reason="the console says so")
-    assert step(world, "isolate").status == "completed"
+def test_the_parts_of_the_page_have_addresses(world):
+    isolated(world)
+    pages = {tab: world.page("analyst", f"{path(world)}?tab={tab}").content.decode() for tab in ("flow", "timeline", "evidence", "notes")}
+    assert "<svg" in pages["flow"]
+    assert "enriched and planned" in pages["timeline"]
+    assert "the journal agrees" in pages["evidence"]
+    assert "No note yet" in pages["notes"]
+
+
+def test_the_evidence_of_a_run_that_asked_nothing_says_so(world):
+    world.receive("T1003.001")
+    text = world.page("analyst", f"{path(world)}?tab=evidence").content.decode()
+    assert "Nothing in it needed a decision" in text
 
 
 def test_simulated_steps_are_hatched_and_say_so(world):

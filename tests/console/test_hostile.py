@@ -19,7 +19,9 @@ def received(world, text):
 
 
 def pages(world, alert):
-    found = [*PATHS, f"alerts/{alert.pk}", f"now/executions/{world.execution().pk}", f"now/approvals/{world.pending().pk}"]
+    run = f"now/executions/{world.execution().pk}"
+    tabs = [f"{run}?tab={tab}" for tab in ("flow", "timeline", "evidence", "notes")]
+    found = [*PATHS, f"alerts/{alert.pk}", run, *tabs, f"now/approvals/{world.pending().pk}"]
     return "".join(world.page("lead", path).content.decode() for path in found)
 
 
