@@ -21,8 +21,8 @@ def _person(request: HttpRequest) -> User:
 
 @admin.register(AdapterInstance)
 class AdapterInstanceAdmin(ModelAdmin):
-    list_display = ("name", "adapter", "mode", "enabled", "health", "checked_at")
-    fields = ("name", "adapter", "environment", "mode", "enabled", "health", "health_detail", "checked_at", "declared")
+    list_display = ("name", "adapter", "mode", "enabled", "health", "circuit", "checked_at")
+    fields = ("name", "adapter", "environment", "mode", "enabled", "health", "health_detail", "circuit", "checked_at", "declared")
     ordering = ("name",)
     actions = ("check_connection",)
 

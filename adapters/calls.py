@@ -17,11 +17,11 @@ from django.db import connection
 from prometheus_client import Counter, Histogram
 
 from accounts.selectors import stops
-from adapters import errors, instances, registry
+from adapters import breakers, errors, instances, registry
 from adapters.choices import CallPurpose, CallStatus, Mode
-from adapters.contract import Action, CallContext, looking
+from adapters.contract import Action, Adapter, CallContext, looking
 from adapters.models import AdapterInstance, Call
-from core import canonical, clock
+from core import canonical, clock, databases
 from core.actors import system
 from core.errors import DomainError
 
@@ -125,8 +125,20 @@ def _sent(call: Call, timeout: float, cancelled: threading.Event | None) -> dict
         permit=functools.partial(_refuse_where_stopped, call.tenant_id),
     )  # fmt: skip
     adapter = instances.load(instance, actor=OWNER, now=clock.now())
-    params = adapter.validate(call.action, call.params or {})
-    return adapter.execute(call.action, params, context).output
+    return _made(instance, adapter, action, adapter.validate(call.action, call.params or {}), context)
+
+
+def _made(
+    instance: AdapterInstance, adapter: Adapter, action: Action, params: Mapping[str, Any], context: CallContext
+) -> dict[str, Any]:
+    """Make a call, and return its output in the shape that the action promises. What reaches a vendor has a breaker."""
+
+    def make() -> dict[str, Any]:
+        if not adapter.local:
+            databases.give_back()
+        return action.read(adapter.execute(action.name, params, context).output)
+
+    return make() if adapter.local else breakers.guarded(instance, make)
 
 
 def _refuse_where_stopped(tenant_id: uuid.UUID) -> None:
@@ -165,7 +177,7 @@ def look(call: Call, *, timeout: float = 30.0) -> bool | None:
     params = call.params or {}
     context = CallContext(instance_id=instance.pk, tenant_id=call.tenant_id, timeout=timeout)
     try:
-        found = adapter.execute(action.look, looking(adapter, action, params), context).output
+        found = _made(instance, adapter, adapter.action(action.look), looking(adapter, action, params), context)
     except errors.AdapterError:
         log.warning("look_failed", action=action.look, call=str(call.pk), exc_info=True)
         return None

@@ -10,7 +10,11 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from adapters.choices import Effect, Mode
-from adapters.errors import Cancelled, InvalidRequest
+from adapters.errors import Cancelled, InvalidRequest, WrongAnswer
+from core import canonical
+
+#: How many wrong fields of an answer are named.
+MOST_NAMED = 10
 
 
 class Parameters(BaseModel):
@@ -52,6 +56,18 @@ class Action:
     def repeatable(self) -> bool:
         """Whether a call whose outcome is unknown may be made again."""
         return not self.effect.is_write or self.idempotent or self.takes_key
+
+    def read(self, output: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a vendor's output as plain JSON; raises WrongAnswer that names what the declared result misses in it."""
+        try:
+            self.result.model_validate(output)
+            return {**canonical.plain(output)}  # type: ignore[dict-item]
+        except ValidationError as error:
+            found = error.errors()[:MOST_NAMED]
+            wrong = "; ".join(f"{'.'.join(map(str, item['loc']))[:80] or 'the whole'}: {item['msg']}" for item in found)
+        except (ValueError, TypeError, RecursionError) as error:
+            wrong = f"it is no plain JSON ({type(error).__name__})"
+        raise WrongAnswer(f"{self.name} answered in another shape than it promises: {wrong}", write=self.effect.is_write)
 
     def target_of(self, params: Mapping[str, Any]) -> str:
         """Return what the action is aimed at, in words."""

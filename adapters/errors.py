@@ -76,6 +76,18 @@ class VendorError(AdapterError):
     outcome_unknown = True
 
 
+class WrongAnswer(VendorError):
+    """The vendor answered in another shape than the action promises."""
+
+    code = "wrong_answer"
+    hint = "Compare the vendor's version with the adapter's; a write may well have been carried out: look before you repeat it."
+
+    def __init__(self, message: str = "", *, write: bool = False) -> None:
+        super().__init__(message)
+        # The vendor took the write: it is looked at or asked about, and never sent once more for a better answer.
+        self.permanent = write
+
+
 class Unavailable(AdapterError):
     """The vendor cannot be reached."""
 

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from accounts.models import Environment
-from adapters import errors, registry
+from adapters import breakers, errors, registry
 from adapters.choices import Health, Mode
 from adapters.contract import Adapter, CallContext
 from adapters.models import AdapterInstance, Binding
@@ -109,6 +109,8 @@ def change(
     instance.enabled = instance.enabled if enabled is None else enabled
     _checked_mode(registry.adapter(instance.adapter), instance.mode)
     _checked_config(registry.adapter(instance.adapter), instance.config, instance.secrets or {})
+    # Whoever has mended it wants to see at once whether that helped.
+    instance.breaker = {}
     with transaction.atomic():
         instance.save()
         _journal(instance, Kind.ADAPTER_CHANGED, actor, now)
@@ -124,6 +126,8 @@ def check(*, instance: AdapterInstance, actor: Actor, now: dt.datetime) -> Adapt
     except errors.AdapterError as error:
         instance.health, instance.health_detail = Health.UNHEALTHY, f"{error.message} {error.hint}"[:500]
     instance.checked_at = now
+    if instance.health == Health.HEALTHY:
+        breakers.close(instance)
     with transaction.atomic():
         instance.save(update_fields=["health", "health_detail", "checked_at"])
         _journal(instance, Kind.ADAPTER_CHECKED, actor, now, health=instance.health)

@@ -5,8 +5,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from adapters import calls, guard, impact, instances
-from adapters.contract import CallContext, SimulationResult
+from adapters import breakers, calls, guard, impact, instances
+from adapters.contract import Adapter, CallContext, SimulationResult
 from adapters.models import AdapterInstance
 from core import clock
 from core.actors import system
@@ -50,9 +50,15 @@ def simulate(
     context = CallContext(instance_id=instance.pk, tenant_id=tenant_id, timeout=timeout)
     checked = adapter.validate(action, params)
     with guard.simulation():
-        result = adapter.simulate(action, checked, context)
+        result = adapter.simulate(action, checked, context) if adapter.local else _looked(instance, adapter, action, checked, context)
     assessed = impact.assess(
         tenant_id=tenant_id, environment_kind=environment_kind, action=calls.action_of(instance, action), params=checked,
         confidence=confidence, adapter=instance.name, live=adapter.live,
     )  # fmt: skip
     return Simulation(result, assessed, confidence)
+
+
+def _looked(
+    instance: AdapterInstance, adapter: Adapter, action: str, params: Mapping[str, Any], context: CallContext
+) -> SimulationResult:
+    return breakers.guarded(instance, lambda: adapter.simulate(action, params, context))

@@ -4,6 +4,8 @@ from django.db.models import Count
 from django.utils import timezone
 from prometheus_client import Gauge
 
+from adapters.choices import Mode
+from adapters.models import AdapterInstance
 from approvals.models import Request
 from audit.selectors import deliveries
 from incidents.models import Alert
@@ -18,6 +20,11 @@ ALERTS = Gauge("runbookpilot_alerts", "Alerts accepted.")
 QUEUE = Gauge("runbookpilot_deliveries", "Deliveries by state: due, dead.", ["state"])
 OVERDUE = Gauge("runbookpilot_oldest_delivery_seconds", "Age of the oldest delivery that is due.")
 BROKER = Gauge("runbookpilot_broker_up", "Whether the broker answers: 1 or 0; absent where there is none.", ["broker"])
+BREAKER = Gauge(
+    "runbookpilot_adapter_breaker",
+    "Circuit breakers of live instances: 0 closed, 0.5 half-open, 1 open.",
+    ["tenant", "environment", "instance", "adapter"],
+)
 DEPTH = Gauge("runbookpilot_queue_depth", "Tasks that stand in a queue.", ["queue"])
 AGE = Gauge("runbookpilot_queue_oldest_seconds", "Age of the task that has stood in a queue for longest.", ["queue"])
 
@@ -34,8 +41,16 @@ def refresh() -> None:
     for state, count in deliveries.counts().items():
         QUEUE.labels(state).set(count)
     OVERDUE.set(deliveries.oldest_seconds(now=timezone.now()))
+    _refresh_breakers()
     if broker.in_use():
         _refresh_queues()
+
+
+def _refresh_breakers() -> None:
+    BREAKER.clear()
+    for row in AdapterInstance.objects.filter(mode=Mode.LIVE, enabled=True).select_related("tenant", "environment"):
+        gauge = BREAKER.labels(row.tenant.slug, row.environment.slug, row.name, row.adapter)
+        gauge.set({"closed": 0, "half-open": 0.5, "open": 1}[row.circuit])
 
 
 def _refresh_queues() -> None:

@@ -33,6 +33,11 @@ class AdapterInstance(Governed):
     def __str__(self) -> str:
         return f"{self.name} ({self.mode})"
 
+    @property
+    def circuit(self) -> str:
+        """The state of its circuit breaker: closed (calls go out), open (they do not) or half-open (one does, to see)."""
+        return str(self.breaker.get("state", "closed"))
+
 
 class Binding(Governed):
     """Which instance serves a capability, such as `edr`, in an environment."""

@@ -17,10 +17,13 @@ def adapters() -> None:
 @output.as_json
 def list_instances(as_json: bool) -> None:
     """List the instances."""
-    rows = AdapterInstance.objects.order_by("tenant__slug", "name").values(
-        "name", "adapter", "mode", "enabled", "health", "tenant__slug"
-    )
-    output.show(list(rows), as_json=as_json, empty="No instance yet.")
+    rows = AdapterInstance.objects.select_related("tenant").order_by("tenant__slug", "name")
+    shown = [
+        {"name": row.name, "adapter": row.adapter, "mode": row.mode, "enabled": row.enabled, "health": row.health,
+         "breaker": row.circuit, "tenant__slug": row.tenant.slug}
+        for row in rows
+    ]  # fmt: skip
+    output.show(shown, as_json=as_json, empty="No instance yet.")
 
 
 @adapters.command("check")

@@ -9,7 +9,7 @@ import pytest
 from accounts.services import stops
 from adapters import calls, client, connections, errors, guard, instances, registry, simulation
 from adapters.choices import Mode
-from adapters.models import AdapterInstance, MockCall, MockScript
+from adapters.models import AdapterInstance, Call, MockCall, MockScript
 from tests import factories
 from tests.factories import NOW, SETUP
 
@@ -143,3 +143,38 @@ class TestWebhook:
         outcome = call(self.hook(httpserver), "notify.send_webhook", {"event": "test"})
         assert outcome.error is not None
         assert "a-secret" not in str(outcome.error.to_dict())
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAnswers:
+    """An answer in another shape than the action promises."""
+
+    def scripted(self, action: str, output: Any) -> AdapterInstance:
+        instance = made("mock-edr")
+        MockScript.objects.create(instance=instance, action=action, output=output)
+        return instance
+
+    def test_it_is_the_vendors_error_and_names_what_is_missing(self) -> None:
+        outcome = call(self.scripted("edr.get_isolation_status", {"host": "h"}), "edr.get_isolation_status", {"host": "h"})
+        assert isinstance(outcome.error, errors.WrongAnswer)
+        assert "isolated: Field required" in outcome.error.message
+
+    def test_a_read_may_be_tried_again(self) -> None:
+        outcome = call(self.scripted("edr.get_isolation_status", {}), "edr.get_isolation_status", {"host": "h"})
+        assert outcome.error is not None
+        assert not outcome.error.permanent
+
+    def test_a_write_is_neither_failed_nor_tried_again(self) -> None:
+        outcome = call(self.scripted("edr.isolate_host", {}), "edr.isolate_host", {"host": "h"})
+        assert outcome.error is not None
+        assert (outcome.error.permanent, outcome.error.outcome_unknown) == (True, True)
+        assert Call.objects.get().status == "uncertain"
+
+    @pytest.mark.parametrize("odd", [float("nan"), float("inf"), object(), b"bytes"])
+    def test_what_no_json_can_carry_is_refused(self, odd: Any) -> None:
+        with pytest.raises(errors.WrongAnswer):
+            registry.adapter("mock-http").action("http.get").read({"status": 200, "body": odd})
+
+    def test_more_than_it_promises_is_kept(self) -> None:
+        found = registry.adapter("mock-http").action("http.get").read({"status": 200, "more": 1})
+        assert found == {"status": 200, "more": 1}

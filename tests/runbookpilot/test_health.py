@@ -6,9 +6,12 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from adapters import instances
+from adapters.models import AdapterInstance
 from audit.models import triggers
 from runbookpilot import periodic
 from runbookpilot.periodic import Tick, Work
+from tests import factories
 
 RAN: list[str] = []
 
@@ -68,3 +71,12 @@ def test_work_runs_when_it_is_due_and_not_before(works: Any) -> None:
     tick()
     tick()
     assert RAN == ["bad", "good", "good"]
+
+
+def test_a_vendor_that_is_left_alone_is_there_for_prometheus(db: None) -> None:
+    environment = factories.environment(factories.tenant())
+    given = {"config": {"url": "https://example.org/"}, "secrets": {"secret": "a-secret"}}
+    instances.create(environment=environment, adapter="webhook", name="hook", actor=factories.SETUP, now=factories.NOW, **given)
+    AdapterInstance.objects.update(breaker={"state": "open"})
+    line = next(line for line in Client().get("/metrics").content.decode().splitlines() if line.startswith("runbookpilot_adapter_breaker{"))
+    assert ('instance="hook"' in line, line.split()[-1]) == (True, "1.0")
