@@ -29,6 +29,7 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("playbooks/<uuid:playbook_id>", "playbooks.item", "playbook"),
     ("playbooks/versions/<uuid:version_id>/act", "playbooks.act", "version-act"),
     ("compliance/coverage", "compliance.coverage", "coverage"),
+    ("compliance/controls/<uuid:control_id>", "controls.item", "control"),
     ("compliance/bundles", "compliance.bundles", "bundles"),
     ("compliance/bundles/<uuid:bundle_id>", "compliance.bundle", "bundle"),
     ("compliance/bundles/<uuid:bundle_id>/pack", "compliance.pack", "bundle-pack"),

@@ -16,6 +16,13 @@ def of(history: Any, fields: Iterable[str]) -> list[dict[str, Any]]:
     return [_change(row, before, list(fields)) for row, before in pairs][:MOST]
 
 
+def each(history: Any, fields: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the newest changes of several rows of a kind, each compared with the state of the same row before it."""
+    rows = list(history.select_related("history_user").order_by("-history_date", "-history_id")[: MOST * 2])
+    older = {row.pk: next((other for other in rows[at + 1 :] if other.id == row.id), None) for at, row in enumerate(rows)}
+    return [_change(row, older[row.pk], list(fields)) for row in rows][:MOST]
+
+
 def _change(row: Any, before: Any, fields: list[str]) -> dict[str, Any]:
     differences = []
     if before is not None and row.history_type == "~":

@@ -16,7 +16,7 @@ from accounts.choices import Permission
 from accounts.selectors import access
 from approvals.models import Request
 from audit.choices import Kind
-from audit.selectors import entries
+from audit.selectors import entries, signed
 from compliance.choices import BundleStatus, CoverageState
 from compliance.models import Artifact, EvidenceBundle, Framework
 from compliance.selectors import coverage as coverages
@@ -29,12 +29,12 @@ from runbookpilot.console import frame, places
 PAGE = 25
 FINDINGS = "console_findings"
 TONES = {"covered": "green", "failing": "red", "uncovered": "amber", "stale": "yellow"}
-#: What mends a gap, and where.
+#: What mends a gap: words, and whether that is another run of what serves the control.
 MENDS = {
-    CoverageState.FAILING: ("Run it again", "playbooks"),
-    CoverageState.STALE: ("Run it again", "playbooks"),
-    CoverageState.UNCOVERED: ("Map a playbook", "playbooks"),
-    CoverageState.COVERED: ("Run it before that", "playbooks"),
+    CoverageState.FAILING: ("Run it again", True),
+    CoverageState.STALE: ("Run it again", True),
+    CoverageState.UNCOVERED: ("Map a playbook", False),
+    CoverageState.COVERED: ("Run it before that", True),
 }
 
 
@@ -48,27 +48,31 @@ def coverage(request: HttpRequest) -> HttpResponse:
     rows = coverages.coverage(chosen.tenant_id, chosen, as_of) if chosen else []
     state, family = request.GET.get("state", ""), request.GET.get("family", "")
     narrowed = [row for row in rows if (not state or row.state == state) and (not family or row.control.family == family)]
-    gaps = [(row, *MENDS[row.state]) for row in coverages.gaps(narrowed)[:100]]
+    gaps = [_gap(row) for row in coverages.gaps(narrowed)[:100]]
+    counts = Counter(str(row.state) for row in rows)
     context: dict[str, Any] = {
         "frameworks": frameworks,
         "framework": chosen,
         "day": day,
         "families": _families(rows),
-        "counts": sorted(Counter(str(row.state) for row in rows).items()),
+        "counts": sorted(counts.items()),
+        "figures": _figures(rows, counts),
         "total": len(rows),
         "gaps": gaps,
-        "soon": sum(row.stale_soon for row in rows),
         "proved": [row for row in narrowed if row.newest is not None][:100],
         "rows": narrowed[:300] if state or family else [],
         "state": state,
+        "broken": CoverageState.FAILING if counts[CoverageState.FAILING] else CoverageState.STALE,
         "family": family,
+        "reads": places.here(request).may(Permission.VIEW_RECORDS),
+        "manages": places.here(request).may(Permission.MANAGE_COMPLIANCE),
     }
     return frame.page(request, "coverage.html", context, title="Coverage", crumbs=["Compliance=coverage"])
 
 
 @require_safe
 def bundles(request: HttpRequest) -> HttpResponse:
-    """Evidence bundles, newest first."""
+    """What is sealed, what was verified, and what can be taken away; the newest first."""
     base = frame.rows(request, EvidenceBundle.objects, Permission.VIEW_EVIDENCE)
     counts = dict(base.order_by().values_list("status").annotate(count=Count("pk")))
     status = request.GET.get("status", "")
@@ -78,13 +82,41 @@ def bundles(request: HttpRequest) -> HttpResponse:
     rows = rows.select_related("environment").prefetch_related("controls").defer("files", "envelope")
     rows = rows.annotate(count=Coalesce(Subquery(artifacts), 0))
     total = counts.get(status, 0) if status else sum(counts.values())
+    page = frame.Counted(rows.order_by("-id"), PAGE, total).get_page(request.GET.get("page"))
+    shown = list(page.object_list)
+    verified = _verifications(shown)
     context = {
-        "page_obj": frame.Counted(rows.order_by("-id"), PAGE, total).get_page(request.GET.get("page")),
+        "page_obj": page,
+        "bundles": [(row, verified.get(f"bundle:{row.pk}")) for row in shown],
+        "figures": _standing(request, counts),
         "status": status,
         "total": sum(counts.values()),
         "statuses": [(word, label.lower(), counts.get(word, 0)) for word, label in BundleStatus.choices],
     }
     return frame.page(request, "bundles.html", context, title="Bundles", crumbs=["Compliance=coverage"])
+
+
+def _verifications(shown: list[EvidenceBundle]) -> dict[str, entries.EntryView]:
+    """Return the last verification of each bundle, by its stream."""
+    streams = [f"bundle:{row.pk}" for row in shown if row.sealed_at]
+    found = entries.queryset().filter(stream__in=streams, kind=Kind.BUNDLE_VERIFIED).order_by("id") if streams else []
+    return {row.stream: entries.view(row) for row in found}
+
+
+def _standing(request: HttpRequest, counts: dict[str, int]) -> dict[str, Any]:
+    """Return what an auditor asks first: what is sealed, what of it was verified, whether the trail holds, who signs it."""
+    tenants = {spot.tenant_id for spot in places.here(request).chosen}
+    checked = entries.queryset().filter(kind=Kind.BUNDLE_VERIFIED, tenant_id__in=tenants).aggregate(count=Count("stream", distinct=True))
+    trail = entries.queryset().filter(stream="deployment", kind=Kind.AUDIT_VERIFIED).order_by("-seq").first()
+    sealed = sum(count for status, count in counts.items() if status != BundleStatus.OPEN)
+    return {
+        "sealed": sealed,
+        "open": counts.get(BundleStatus.OPEN, 0),
+        "unverified": max(0, sealed - checked["count"]),
+        "verified": checked["count"],
+        "trail": entries.view(trail) if trail else None,
+        "checkpoint": signed.latest(),
+    }
 
 
 @require_safe
@@ -160,6 +192,30 @@ def _bundle(request: HttpRequest, bundle_id: uuid.UUID) -> EvidenceBundle:
     rows = EvidenceBundle.objects.visible_to(frame.person(request), Permission.VIEW_EVIDENCE).select_related("tenant", "environment", "execution")
     row: EvidenceBundle = frame.visible_in(rows, bundle_id)
     return row
+
+
+def _gap(row: coverages.Coverage) -> dict[str, Any]:
+    """Return a gap with the one thing that mends it; a control whose workflow has proved nothing needs a run, not a mapping."""
+    words, runs = ("Run it", True) if row.state == CoverageState.UNCOVERED and row.playbooks else MENDS[row.state]
+    return {"row": row, "words": words, "playbook": row.playbooks[0] if runs and row.playbooks else ""}
+
+
+def _figures(rows: list[coverages.Coverage], counts: Counter[str]) -> dict[str, Any]:
+    """Return the answer in four numbers: proved, broken, about to break, never proved."""
+    asked = len(rows) - counts[CoverageState.NOT_APPLICABLE]
+    soon = sorted((row for row in rows if row.stale_soon and row.valid_until), key=lambda row: str(row.valid_until))
+    return {
+        "asked": asked,
+        "covered": counts[CoverageState.COVERED],
+        "share": round(100 * counts[CoverageState.COVERED] / asked) if asked else 0,
+        "broken": counts[CoverageState.FAILING] + counts[CoverageState.STALE],
+        "failing": counts[CoverageState.FAILING],
+        "stale": counts[CoverageState.STALE],
+        "soon": len(soon),
+        "next": soon[0] if soon else None,
+        "uncovered": counts[CoverageState.UNCOVERED],
+        "idle": sum(row.state == CoverageState.UNCOVERED and bool(row.playbooks) for row in rows),
+    }
 
 
 def _families(rows: list[coverages.Coverage]) -> list[dict[str, Any]]:
