@@ -17,6 +17,8 @@ class Kind(TextChoices):
     TOKEN_REVOKED = "token:revoked", "revoked the token"
     STOP_ENGAGED = "stop:engaged", "stopped all writes"
     STOP_RELEASED = "stop:released", "lifted the emergency stop"
+    DELIVERY_SENT = "delivery:sent", "sent the dead letter again"
+    DELIVERY_DROPPED = "delivery:dropped", "dropped the dead letter"
     DEPLOYMENT_MOVED = "deployment:moved", "moved everything to another database"
     KEY_ROTATED = "key:rotated", "rotated the key"
 

@@ -1,16 +1,21 @@
-"""Deliver entries to the tasks that they wake: at least once, in their own time, and never silently given up."""
+"""Deliver entries to the tasks that they wake: at least once, in their own time, and never silently given up.
+
+A task that failed beside the journal is kept here too, and tried again in the same way.
+"""
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils.module_loading import import_string
 
 from audit.models import Delivery
 from audit.selectors import entries
-from core import redaction, tracing
+from core import canonical, clock, redaction, tasks, tracing
 
 log = structlog.get_logger(__name__)
 
@@ -18,21 +23,30 @@ ATTEMPTS = 12
 #: A worker that was killed holds its delivery no longer than this; handlers are safe to run twice.
 HOLD = dt.timedelta(seconds=25)
 GRACE = dt.timedelta(seconds=5)
+#: Failed tasks that are kept at most, so that whoever fills a queue with nonsense does not fill the database.
+MOST_TASKS = 1000
+#: A delivery that could not be looked at stands here already.
+OWN = "audit.tasks.deliver"
+KILLED = "Whoever ran it was killed while doing so, each time."
 
 
 def deliver(*, delivery_id: uuid.UUID, now: dt.datetime) -> bool:
     """Run one delivery's handler and forget the delivery; return whether it was ours to run and succeeded.
 
-    A handler that fails is tried again later, and after the last attempt kept as a dead letter.
+    A handler that fails is tried again later, and after the last attempt kept as a dead letter. An attempt counts when it
+    begins, so that one that kills its worker each time ends as well.
     """
-    mine = Delivery.objects.filter(id=delivery_id, dead_at=None, next_at__lte=now).update(next_at=now + HOLD)
-    if not mine:
+    claimed = Delivery.objects.filter(id=delivery_id, dead_at=None, next_at__lte=now)
+    if not claimed.update(next_at=now + HOLD, attempts=F("attempts") + 1):
         # Another worker claimed it, it was delivered, or it is not due yet.
         return False
     row = Delivery.objects.select_related("entry").get(id=delivery_id)
-    with tracing.trace(row.entry.trace_id):
+    if row.attempts > ATTEMPTS:
+        Delivery.objects.filter(id=row.id).update(attempts=ATTEMPTS, dead_at=now, error=row.error or KILLED)
+        return False
+    with tracing.trace(row.entry.trace_id if row.entry else ""):
         try:
-            import_string(row.handler)(entry=entries.view(row.entry))
+            _run(row)
         except Exception as error:
             # Handlers are the isolation point between apps: whatever one raises is kept with the delivery.
             log.exception("delivery_failed", handler=row.handler, entry=str(row.entry_id))
@@ -57,21 +71,53 @@ def due(*, now: dt.datetime, limit: int = 200) -> dict[str, list[uuid.UUID]]:
     return found
 
 
-def resend(*, delivery_id: uuid.UUID, now: dt.datetime) -> bool:
-    """Give a dead letter its attempts back; return whether there was such a one."""
-    changed = Delivery.objects.filter(id=delivery_id, dead_at__isnull=False).update(
-        dead_at=None, attempts=0, next_at=now, error=""
-    )
-    return bool(changed)
+def keep(path: str, arguments: Mapping[str, Any], error: Exception) -> None:
+    """Keep a task that failed, so that it is tried again, and is a dead letter in the end; one that is kept stays as it is."""
+    if path == OWN:
+        return
+    key = canonical.digest({"path": path, "arguments": arguments})
+    if Delivery.objects.filter(key=key).exists() or Delivery.objects.filter(entry=None).count() >= MOST_TASKS:
+        return
+    now, known = clock.now(), _covered(path)
+    row = Delivery(
+        handler=path[:120], arguments=dict(arguments), key=key, attempts=1, next_at=now + _pause(1), error=_words(error),
+        # No worker would run it, however often it is asked to.
+        dead_at=None if known else now,
+    )  # fmt: skip
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        log.debug("failed_task_is_kept_already", task=path)
+
+
+def _run(row: Delivery) -> None:
+    if row.entry is not None:
+        import_string(row.handler)(entry=entries.view(row.entry))
+        return
+    # What stood in a queue may have been put there by anybody: only what workers run anyway is run from here.
+    tasks.queue(row.handler)
+    import_string(row.handler)(**(row.arguments or {}))
+
+
+def _covered(path: str) -> bool:
+    try:
+        tasks.queue(path)
+    except tasks.UnknownTask:
+        return False
+    return True
+
+
+def _pause(attempts: int) -> dt.timedelta:
+    return dt.timedelta(seconds=min(2**attempts, 300))
+
+
+def _words(error: Exception) -> str:
+    return redaction.text(f"{type(error).__name__}: {error}")[:2000]
 
 
 def _failed(row: Delivery, error: Exception, now: dt.datetime) -> None:
-    attempts = row.attempts + 1
-    pause = dt.timedelta(seconds=min(2**attempts, 300))
     with transaction.atomic():
         Delivery.objects.filter(id=row.id).update(
-            attempts=attempts,
-            next_at=now + pause,
-            error=redaction.text(f"{type(error).__name__}: {error}")[:2000],
-            dead_at=now if attempts >= ATTEMPTS else None,
+            next_at=now + _pause(row.attempts), error=_words(error), dead_at=now if row.attempts >= ATTEMPTS else None
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.module_loading import import_string
 
 from core import tracing
@@ -63,10 +63,26 @@ def spread(path: str, many: Iterable[Mapping[str, Any]], *, queue_of: str = "", 
 
 
 def run(path: str, kwargs: Mapping[str, Any]) -> Any:
-    """Run the task at `path` here and now, under the trace id that it was sent with."""
+    """Run the task at `path` here and now, under the trace id that it was sent with. One that fails is kept, and raises."""
     arguments = dict(kwargs)
     with tracing.trace(arguments.pop("trace_id", "")):
-        return import_string(path)(**arguments)
+        try:
+            return import_string(path)(**arguments)
+        except Exception as error:
+            keep(path, arguments, error)
+            raise
+
+
+def keep(path: str, arguments: Mapping[str, Any], error: Exception) -> None:
+    """Have a task that failed kept, where people see it and it is tried again."""
+    if connection.in_atomic_block:
+        # Whoever opened this transaction sees the failure, and nothing that is noted in it would stay.
+        return
+    try:
+        import_string(settings.TASK_KEEPER)(path, arguments, error)
+    except Exception:
+        # What failed is raised in any case; a database that is gone keeps nothing.
+        log.warning("failed_task_not_kept", task=path, exc_info=True)
 
 
 def queue(path: str) -> str:

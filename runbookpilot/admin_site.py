@@ -46,6 +46,8 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("system/adapters/<uuid:instance_id>/check", "adapters.check", "adapter-check"),
     ("system/people", "people.listing", "people"),
     ("system/people/<uuid:user_id>", "people.item", "person"),
+    ("system/dead-letters", "dead_letters.listing", "dead-letters"),
+    ("system/dead-letters/act", "dead_letters.act", "dead-letters-act"),
     ("system/stop", "stops.page", "stop"),
     ("place", "frame.choose_place", "place"),
     ("palette", "palette.search", "palette"),

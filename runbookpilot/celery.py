@@ -35,8 +35,12 @@ _silent_until = 0.0
 
 @app.task(name=RUN)  # type: ignore[untyped-decorator]
 def run(path: str, kwargs: dict[str, Any]) -> None:
-    """Run a task by its path; one that no queue covers is refused, whoever put it there."""
-    tasks.queue(path)
+    """Run a task by its path; one that no queue covers is kept as a dead letter and refused, whoever put it there."""
+    try:
+        tasks.queue(path)
+    except tasks.UnknownTask as error:
+        tasks.keep(path, kwargs, error)
+        raise
     tasks.run(path, kwargs)
 
 

@@ -19,6 +19,7 @@ OLDEST = Gauge("runbookpilot_oldest_pending_approval_seconds", "Age of the oldes
 ALERTS = Gauge("runbookpilot_alerts", "Alerts accepted.")
 QUEUE = Gauge("runbookpilot_deliveries", "Deliveries by state: due, dead.", ["state"])
 OVERDUE = Gauge("runbookpilot_oldest_delivery_seconds", "Age of the oldest delivery that is due.")
+DEAD = Gauge("runbookpilot_dead_letters", "Deliveries and tasks that gave up, by task.", ["task"])
 BROKER = Gauge("runbookpilot_broker_up", "Whether the broker answers: 1 or 0; absent where there is none.", ["broker"])
 BREAKER = Gauge(
     "runbookpilot_adapter_breaker",
@@ -40,6 +41,9 @@ def refresh() -> None:
     ALERTS.set(Alert.objects.count())
     for state, count in deliveries.counts().items():
         QUEUE.labels(state).set(count)
+    DEAD.clear()
+    for task, count in deliveries.dead_by_task():
+        DEAD.labels(task).set(count)
     OVERDUE.set(deliveries.oldest_seconds(now=timezone.now()))
     _refresh_breakers()
     if broker.in_use():

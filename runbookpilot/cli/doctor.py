@@ -61,7 +61,7 @@ def _deliveries() -> Finding:
     return (
         not counts["dead"],
         f"{counts['due']} deliveries under way, {counts['dead']} gave up",
-        "See the dead letters and mend their cause.",
+        "Run: runbookpilot dead-letters list; mend the cause, then: runbookpilot dead-letters send --all",
     )
 
 

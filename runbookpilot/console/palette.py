@@ -34,6 +34,7 @@ PAGES: tuple[tuple[str, str, str, Permission | None], ...] = (
     ("Bundles", "inventory_2", "bundles", Permission.VIEW_EVIDENCE),
     ("Audit", "receipt_long", "audit", Permission.VIEW_EVIDENCE),
     ("Adapters", "power", "adapters", Permission.MANAGE_ADAPTERS),
+    ("Dead letters", "unsubscribe", "dead-letters", Permission.MANAGE_TENANT),
     ("People", "group", "people", Permission.MANAGE_MEMBERS),
 )
 

@@ -56,6 +56,7 @@ UNFOLD = {
                     {"title": "Audit", "icon": "receipt_long", "link": reverse_lazy("admin:audit")},
                     _item("Adapters", "power", "adapters", "administers"),
                     _item("People", "group", "people", "administers"),
+                    _item("Dead letters", "unsubscribe", "dead-letters", "administers"),
                     _item("Emergency stop", "front_hand", "stop"),
                     _item("Tenants", "domain", "accounts_tenant_changelist", "administers"),
                 ],

@@ -16,6 +16,8 @@ TASK_BACKEND, TASK_SPREAD = {
 }[OPERATOR.tasks]
 
 TASK_QUEUES = queues.TASK_QUEUES
+#: What keeps a task that failed.
+TASK_KEEPER = "audit.pump.keep"
 CALL_THREADS = OPERATOR.call_threads
 
 Q_CLUSTER = {

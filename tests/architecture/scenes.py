@@ -14,7 +14,9 @@ from adapters.choices import Mode
 from approvals.choices import Outcome, Verdict
 from approvals.models import Request
 from approvals.services import decisions, requests
-from audit.services import keys
+from audit import pump
+from audit.selectors import deliveries
+from audit.services import dead_letters, keys
 from compliance.services import bundles, controls, evidence, frameworks, mappings, verify
 from core import clock, ids
 from incidents.services import alerts, incidents, sources
@@ -114,6 +116,27 @@ def _() -> Call:
 @of(keys.rotate)
 def _() -> Call:
     return by(keys.rotate)
+
+
+def _dead_letter() -> Any:
+    pump.keep("nobody.knows", {}, ValueError("no such task"))
+    return deliveries.dead_letters().get().pk
+
+
+@of(dead_letters.send)
+def _() -> Call:
+    return by(dead_letters.send, delivery_id=_dead_letter())
+
+
+@of(dead_letters.send_all)
+def _() -> Call:
+    _dead_letter()
+    return by(dead_letters.send_all)
+
+
+@of(dead_letters.drop)
+def _() -> Call:
+    return by(dead_letters.drop, delivery_id=_dead_letter(), reason="nonsense")
 
 
 @of(instances.create)

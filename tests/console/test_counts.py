@@ -9,7 +9,7 @@ from compliance.services import mappings
 from playbooks_app.models import Playbook
 from tests.factories import NOW, SETUP
 
-LISTS = ("now/approvals", "now/executions", "now/incidents", "alerts", "playbooks", "compliance/bundles", "system/audit", "system/adapters", "system/people")
+LISTS = ("now/approvals", "now/executions", "now/incidents", "alerts", "playbooks", "compliance/bundles", "system/audit", "system/dead-letters", "system/adapters", "system/people")
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -40,7 +40,7 @@ def test_an_auditor_is_told_which_role_a_page_needs_and_who_has_it(world, path):
     assert "acme-administrator" in response.content.decode()
 
 
-@pytest.mark.parametrize("path", ["system/adapters", "system/adapters/new", "system/people"])
+@pytest.mark.parametrize("path", ["system/adapters", "system/adapters/new", "system/people", "system/dead-letters"])
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.ANALYST, Role.LEAD, Role.COMPLIANCE_OFFICER, Role.AUDITOR])
 def test_configuration_is_for_administrators(world, path, role):
     assert world.page(role, path).status_code == 403

@@ -74,6 +74,10 @@ RULES: dict[tuple[str, str], Permission] = {
     ("audit-entry-detail", "get"): EVIDENCE,
     ("audit-verify", "post"): EVIDENCE,
     ("audit-export", "get"): EVIDENCE,
+    ("dead-letter-list", "get"): P.MANAGE_TENANT,
+    ("dead-letter-detail", "get"): P.MANAGE_TENANT,
+    ("dead-letter-send", "post"): P.MANAGE_TENANT,
+    ("dead-letter-drop", "post"): P.MANAGE_TENANT,
 }
 #: A list shows what somebody may read, which may be nothing; it refuses nobody who is logged in.
 LISTS = {name for name, _ in RULES if name.endswith("-list")} | {"control-coverage", "audit-export"}
@@ -109,6 +113,7 @@ NAMES = (
     "evidence-bundle",
     "audit-entry",
     "audit",
+    "dead-letter",
     "my",
 )
 

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.choices import Role
 from approvals.models import Decision, Request
-from audit.models import Entry
+from audit.models import Delivery, Entry
 from compliance.models import Artifact, Control, EvidenceBundle, Framework
 from core import ids
 from incidents.models import Alert, AlertSource, Incident, IncidentLink
@@ -91,6 +91,11 @@ def audit_entries(world, number):
     cloned(row, stream=f"execution:{ids.new()}", seq=1)
 
 
+def dead_letters(world, number):
+    row = Delivery.objects.get(pk=world.kwargs["dead-letter"]["pk"])
+    cloned(row, handler=f"task.{number}")
+
+
 #: How each list grows by a row; a new list without a line here fails.
 GROWS = {
     "alert-list": alerts,
@@ -103,6 +108,7 @@ GROWS = {
     "evidence-bundle-list": bundles,
     "alert-source-list": alert_sources,
     "audit-entry-list": audit_entries,
+    "dead-letter-list": dead_letters,
 }
 
 

@@ -10,6 +10,7 @@ from accounts.choices import Role
 from accounts.models import Environment, Tenant, User
 from adapters import instances, registry
 from approvals.models import Request
+from audit.models import Delivery
 from audit.selectors import entries
 from compliance.models import Control, Framework
 from compliance.services import bundles, frameworks
@@ -66,6 +67,8 @@ def build(slug: str) -> World:
     )  # fmt: skip
     sources.create(tenant=tenant, environment=environment, name=f"{slug}-siem", actor=SETUP, now=NOW)
     entry = entries.last_of(f"execution:{execution.pk}")
+    Delivery.objects.filter(entry_id=entry.id).delete()
+    letter = Delivery.objects.create(entry_id=entry.id, handler="compliance.tasks.capture_evidence", attempts=12, error="refused", dead_at=NOW)
     kwargs = {
         "alert": {"pk": str(alert.pk)},
         "execution": {"pk": str(execution.pk), "step": "isolate"},
@@ -75,6 +78,7 @@ def build(slug: str) -> World:
         "framework": {"pk": str(Framework.objects.get(tenant=tenant).pk)},
         "control": {"pk": str(Control.objects.filter(tenant=tenant).first().pk)},
         "evidence-bundle": {"pk": str(bundle.pk)},
+        "dead-letter": {"pk": str(letter.pk)},
         "audit-entry": {"pk": str(entry.id)},
     }
     return World(tenant, environment, author, kwargs)
