@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 #: Commands that start Django themselves, or not at all.
-WITHOUT_DJANGO = frozenset({"version", "settings", "worker"})
+WITHOUT_DJANGO = frozenset({"version", "settings", "worker", "validate"})
 
 #: Commands to which the options about levels and drills apply.
 STARTS_EXECUTIONS = frozenset({"run"})

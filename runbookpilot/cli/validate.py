@@ -1,11 +1,14 @@
 """`runbookpilot validate`"""
 
+import importlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
-from playbooks_app.services import playbooks
 from playbooks_app.spec import loader
+from playbooks_app.spec.catalogue import ActionInfo
+from runbookpilot import catalogue, cli
 from runbookpilot.cli import output
 
 
@@ -14,7 +17,7 @@ from runbookpilot.cli import output
 @output.as_json
 def validate(files: tuple[Path, ...], as_json: bool) -> None:
     """Check playbook FILES; every problem with file, line, column and what to do. Exit code 1 where there are errors."""
-    actions = playbooks.catalogue()
+    actions = _actions()
     problems = [
         problem for path in files for problem in loader.load(path.read_bytes(), catalogue=actions, filename=str(path)).problems
     ]
@@ -26,6 +29,14 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
             click.echo(problem.render())
         click.echo(f"{len(files)} checked, {len(errors)} errors, {len(problems) - len(errors)} warnings.")
     raise SystemExit(1 if errors else 0)
+
+
+def _actions() -> Mapping[str, ActionInfo]:
+    found = catalogue.known()
+    if found is None:
+        cli.start_django()
+        found = importlib.import_module("playbooks_app.services.playbooks").catalogue()
+    return found
 
 
 def command(_name: str) -> click.Command:

@@ -1,5 +1,7 @@
 """Adapters, their settings and their actions, from the registry."""
 
+import dataclasses
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +10,7 @@ from pydantic import SecretStr
 from adapters import registry
 from adapters.choices import Effect
 from adapters.contract import Action, Adapter
+from playbooks_app.services import playbooks
 from scripts.reference import markdown
 
 WORDS = {Effect.READ: "read", Effect.REVERSIBLE: "reversible write", Effect.IRREVERSIBLE: "irreversible write"}
@@ -34,6 +37,12 @@ def page() -> str:
         " any other becomes uncertain.",
         *_actions(found),
     )  # fmt: skip
+
+
+def actions() -> str:
+    """Every action as playbooks are checked against it, as JSON."""
+    rows = [dataclasses.asdict(info) for _, info in sorted(playbooks.catalogue().items())]
+    return json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
 
 
 def _settings(cls: type[Adapter]) -> str:

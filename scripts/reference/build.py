@@ -1,9 +1,10 @@
-"""Which pages and regions there are, and which of them are out of date."""
+"""Which pages, regions and other files are generated, and which of them are out of date."""
 
 import re
 from collections.abc import Callable
 from pathlib import Path
 
+from runbookpilot import catalogue
 from scripts.reference import adapters, diagrams, rest, tables
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,12 +27,14 @@ REGIONS: dict[str, Callable[[str], str]] = {
     "pipeline": diagrams.pipeline,
     "flow": diagrams.flow,
 }
+#: What is no page: read by the product itself.
+FILES: dict[Path, Callable[[], str]] = {catalogue.FILE: adapters.actions}
 _REGION = re.compile(r"(<!-- generated: (\w+) ?([\w-]*) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def stale() -> dict[Path, str]:
-    """Return the text that each page which is out of date should have."""
-    wanted = {DOCS / name: page() for name, page in PAGES.items()}
+    """Return the text that each page or file which is out of date should have."""
+    wanted = {DOCS / name: page() for name, page in PAGES.items()} | {path: text() for path, text in FILES.items()}
     for path in sorted(DOCS.rglob("*.md")):
         if path not in wanted:
             wanted[path] = filled(path.read_text(encoding="utf-8"))

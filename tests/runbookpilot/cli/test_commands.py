@@ -5,6 +5,8 @@ import zipfile
 
 import pytest
 
+from playbooks_app.services import playbooks
+from runbookpilot import catalogue
 from tests.runbookpilot.cli.test_run import alert
 
 
@@ -38,6 +40,15 @@ def test_a_playbook_that_is_not_there_is_said(cli):
 
 def test_a_valid_playbook_is_valid(cli):
     assert cli.json("validate", "playbooks/wmi-lateral-movement.yaml")["valid"]
+
+
+def test_playbooks_are_checked_against_every_action_there_is():
+    assert catalogue.known() == playbooks.catalogue()
+
+
+def test_where_other_packages_bring_adapters_all_are_loaded(monkeypatch):
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [group])
+    assert catalogue.known() is None
 
 
 def test_problems_have_file_line_and_column(cli, tmp_path):
