@@ -4,9 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
+ONLY ?=
+comma := ,
 export RUNBOOKPILOT_DATA ?= $(CURDIR)/data
 
-.PHONY: help install install-dev demo test test-sqlite test-postgres watch check lint types imports migrations reference docs docs-check security browser screenshots chaos-short production lock clean
+.PHONY: help install install-dev demo test test-sqlite test-postgres watch check lint types imports migrations reference docs docs-check security browser screenshots chaos-short production bench lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -50,6 +52,9 @@ chaos-short: install-dev  ## Kill real process trees at every boundary; a few mi
 
 production: install-dev  ## Run the production shape as real processes (needs PostgreSQL and redis-server)
 	$(BIN)/pytest -q -m production tests/production
+
+bench: install-dev  ## Measure beside peers and limits, a JSON line each (ONLY=B1,B4 ROUNDS=2; benchmarks/README.md)
+	$(BIN)/python -m benchmarks $(subst $(comma), ,$(ONLY))
 
 lint: install-dev
 	$(BIN)/ruff check .
