@@ -168,7 +168,7 @@ def _chained(fact: Fact, head: StreamHead) -> Entry:
         data=canonical.plain(fact.data),
         prev_hash=head.hash,
     )
-    entry.hash = chain.hash_of(entry)
+    entry.hash = chain.hash_of_new(entry)
     head.seq, head.hash = entry.seq, entry.hash
     return entry
 

@@ -42,6 +42,15 @@ def hash_of(entry: Entry | EntryView) -> str:
     return canonical.digest(canonical_form(entry))
 
 
+def hash_of_new(entry: Entry) -> str:
+    """Return the same for an entry that is about to be written, whose `data` and `refs` are plain; several times faster."""
+    return _hash(
+        entry.stream, entry.seq, entry.prev_hash, "", str(entry.id), entry.kind, entry.at, str(entry.tenant_id or ""),
+        entry.environment, entry.actor_kind, entry.actor_id, entry.actor_name, entry.subject_kind, entry.subject_id,
+        entry.simulated, entry.trace_id, _written(entry.refs), _written(entry.data),
+    )  # fmt: skip
+
+
 _TEXT = ("id", "tenant_id", "refs", "data")
 #: What `hash_of_row` takes of an entry, in this order. Ids and JSON come as text: the fields' own conversions cost more than
 #: the hash.
@@ -61,14 +70,20 @@ def hash_of_row(row: tuple[Any, ...]) -> str:
 
     Stricter than `hash_of` on purpose: a value that `canonical.plain` would change is not what was written.
     """
+    *rest, refs, data = row
+    return _hash(*rest, "[]" if refs == "[]" else _stored(json.loads(refs)), "{}" if data == "{}" else _stored(json.loads(data)))
+
+
+def _hash(*row: Any) -> str:
+    """Return the sha256 of the canonical form of `ROW`, written with its keys in order; `refs` and `data` are canonical JSON."""
     (stream, seq, prev, _, id_, kind, at, tenant, environment, actor_kind, actor_id, actor_name,
      subject_kind, subject_id, simulated, trace, refs, data) = row  # fmt: skip
     moment = at if at.tzinfo is dt.UTC else at.astimezone(dt.UTC)
     text = (
         f'{{"actor":{{"id":{quoted(actor_id)},"kind":{quoted(actor_kind)},"name":{quoted(actor_name)}}},'
-        f'"at":"{moment.isoformat(timespec="microseconds")[:26]}Z","data":{"{}" if data == "{}" else _stored(json.loads(data))},'
+        f'"at":"{moment.isoformat(timespec="microseconds")[:26]}Z","data":{data},'
         f'"environment":{quoted(environment)},"id":{_id(id_)},"kind":{quoted(kind)},"prev":{quoted(prev)},'
-        f'"refs":{"[]" if refs == "[]" else _stored(json.loads(refs))},"seq":{seq:d},'
+        f'"refs":{refs},"seq":{seq:d},'
         f'"simulated":{"true" if simulated else "false"},"stream":{quoted(stream)},'
         f'"subject":{{"id":{quoted(subject_id)},"kind":{quoted(subject_kind)}}},'
         f'"tenant":{_id(tenant) if tenant else "null"},"trace":{quoted(trace)},"v":1}}'
@@ -79,6 +94,11 @@ def hash_of_row(row: tuple[Any, ...]) -> str:
 def _id(text: str) -> str:
     """Return an id as the hash has it; SQLite keeps it without dashes."""
     return quoted(text if len(text) == 36 else f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
+
+
+def _written(value: object) -> str:
+    """Return the canonical form of JSON that was just made plain."""
+    return _ENCODER.encode(value) if _simple(value) else canonical.dumps(value).decode()
 
 
 def _stored(value: object) -> str:

@@ -31,6 +31,7 @@ class Instances:
     def __init__(self, execution: Execution) -> None:
         self._execution = execution
         self._found: dict[tuple[str, str], AdapterInstance | DomainError] = {}
+        self._facts: dict[str, Facts] = {}
 
     def get(self, step: Step) -> AdapterInstance:
         """Return the instance that serves a step; raises NoInstance."""
@@ -41,6 +42,11 @@ class Instances:
 
     def facts(self, step: Step) -> Facts:
         """Return what the adapter that serves a step declares of its action."""
+        if step.id not in self._facts:
+            self._facts[step.id] = self._declared(step)
+        return self._facts[step.id]
+
+    def _declared(self, step: Step) -> Facts:
         action = step.action or ""
         found = self._lookup(action, step.adapter or "")
         if isinstance(found, DomainError):
@@ -64,7 +70,7 @@ class Instances:
 
 def read(execution_id: uuid.UUID) -> Execution:
     """Return an execution with all that driving it reads; raises DoesNotExist."""
-    rows = Execution.objects.select_related("version__playbook", "tenant", "environment", "alert")
+    rows = Execution.objects.select_related("version__playbook", "tenant", "environment", "alert").defer("version__source")
     return rows.get(pk=execution_id)
 
 

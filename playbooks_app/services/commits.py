@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -16,12 +17,20 @@ from playbooks_app.models import Execution, StepRun
 from playbooks_app.services import leases
 from playbooks_app.services.leases import Lease
 
-#: What a driver changes of a step; the rest belongs to people or is never changed.
+#: What a driver changes of a step whenever it changes one; the rest belongs to people or is never changed.
 STEP_FIELDS = (
-    "status", "mode", "effect", "attempt", "idempotency_key", "params", "params_shown", "output", "simulation", "error",
-    "waiting_for", "decision", "approval_id", "call_id", "built_on_simulated", "evaluations", "retry_at", "started_at",
-    "completed_at",
+    "status", "mode", "effect", "attempt", "idempotency_key", "output", "error", "waiting_for", "decision", "approval_id",
+    "call_id", "built_on_simulated", "retry_at", "started_at", "completed_at",
 )  # fmt: skip
+#: What it replaces as a whole, seldom, and what costs most to write: encrypted or large.
+STEP_DOCUMENTS = ("params", "params_shown", "simulation", "evaluations")
+
+Documents = tuple[Any, ...]
+
+
+def documents_of(run: StepRun) -> Documents:
+    """Return the documents of a step, to tell later by identity whether one was replaced."""
+    return tuple(getattr(run, name) for name in STEP_DOCUMENTS)
 
 
 @dataclasses.dataclass(slots=True)
@@ -29,8 +38,10 @@ class Batch:
     """What a driver has changed in memory and not yet written.
 
     `fields` names what changed of the execution. `then` runs in the same transaction after the rows. `release` gives the
-    execution back until `wake_at`.
+    execution back until `wake_at`. `stored` has the documents of each step as the database has them.
     """
+
+    stored: dict[Any, Documents] = dataclasses.field(default_factory=dict)
 
     fields: set[str] = dataclasses.field(default_factory=set)
     new_runs: list[StepRun] = dataclasses.field(default_factory=list)
@@ -51,6 +62,17 @@ class Batch:
         """Take note that a step has changed."""
         if all(run is not new for new in self.new_runs):
             self.runs[run.pk] = run
+
+
+    def split(self) -> tuple[list[StepRun], list[StepRun]]:
+        """Return the changed steps whose documents stayed, and those of which one was replaced."""
+        stayed: list[StepRun] = []
+        replaced: list[StepRun] = []
+        for run in self.runs.values():
+            stored = self.stored.get(run.pk)
+            same = stored is not None and all(map(operator.is_, stored, documents_of(run)))
+            (stayed if same else replaced).append(run)
+        return stayed, replaced
 
 
 def write(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime, tail: Tail | None = None) -> Tail | None:
@@ -75,14 +97,13 @@ def apply(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime) ->
     values = {"lease_until": now + leases.LENGTH, **_values(execution, batch, now)}
     if not leases.held(lease).filter(wake_at__isnull=True).update(**values):
         leases.refuse(lease)
-    if batch.new_runs:
-        StepRun.objects.bulk_create(batch.new_runs)
-    if batch.runs:
-        StepRun.objects.bulk_update(batch.runs.values(), STEP_FIELDS)
-    if batch.new_calls:
-        Call.objects.bulk_create(batch.new_calls)
-    if batch.calls:
-        Call.objects.bulk_update(batch.calls, calls.CONCLUDED)
+    for change in _changes(batch):
+        rows: Any = change.rows
+        model = type(rows[0])
+        if isinstance(change, writes.Insert):
+            model.objects.bulk_create(rows)
+        else:
+            model.objects.bulk_update(rows, change.fields)
     if batch.facts:
         journal.append_all(batch.facts)
     for then in batch.then:
@@ -104,9 +125,12 @@ def _guard(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime) -
 
 
 def _changes(batch: Batch) -> list[writes.Insert | writes.Update]:
-    return [
+    stayed, replaced = batch.split()
+    changes: list[writes.Insert | writes.Update] = [
         writes.Insert(batch.new_runs),
-        writes.Update(list(batch.runs.values()), STEP_FIELDS),
+        writes.Update(stayed, STEP_FIELDS),
+        writes.Update(replaced, STEP_FIELDS + STEP_DOCUMENTS),
         writes.Insert(batch.new_calls),
         writes.Update(batch.calls, calls.CONCLUDED),
     ]
+    return [change for change in changes if change.rows]

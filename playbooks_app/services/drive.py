@@ -46,7 +46,8 @@ class Drive:
         self.execution = execution
         self.runs: dict[str, StepRun] = {}
         self.results: list[Result] = []
-        self.batch = commits.Batch()
+        self._stored: dict[Any, commits.Documents] = {}
+        self.batch = commits.Batch(self._stored)
         self.in_flight: set[str] = set()
         self._tail: Tail | None = None
         self.instances = snapshots.Instances(execution)
@@ -73,7 +74,7 @@ class Drive:
     def read_anew(self) -> None:
         """Read what others changed, dropping what is not committed, and apply the results of calls again."""
         leases.seen(self.lease, now=clock.now())
-        self.batch, self._tail = commits.Batch(), None
+        self.batch, self._tail = commits.Batch(self._stored), None
         self.execution = snapshots.read(self.lease.execution_id)
         self.instances = snapshots.Instances(self.execution)
         self._read_steps()
@@ -146,7 +147,11 @@ class Drive:
 
     def _write(self, now: dt.datetime, tail: Tail | None = None) -> None:
         self._tail = commits.write(self.execution, self.lease, self.batch, now, tail)
-        self.batch = commits.Batch()
+        for run in (*self.batch.runs.values(), *self.batch.new_runs):
+            self._stored[run.pk] = commits.documents_of(run)
+        self.batch = commits.Batch(self._stored)
 
     def _read_steps(self) -> None:
         self.runs = {run.step_id: run for run in self.execution.steps.order_by("position", "number", "id")}
+        self._stored.clear()
+        self._stored.update({run.pk: commits.documents_of(run) for run in self.runs.values()})

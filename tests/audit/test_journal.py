@@ -1,6 +1,7 @@
 """The journal numbers, chains and guards what it is told."""
 
 import datetime as dt
+import uuid
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from django.db import DatabaseError, connection, transaction
 
 from audit import journal
 from audit.choices import Kind
+from audit.journal import chain
 from audit.models import Delivery, Entry, EntryRef, triggers
 from audit.selectors import entries
 from audit.services import export, verify
@@ -49,6 +51,14 @@ class TestAppending:
             journal.append_all(facts)
         first, second, third = entries.of_stream("s")
         assert (second.prev_hash, third.prev_hash) == (first.hash, second.hash)
+
+    @pytest.mark.parametrize("data", [{}, {"a": 1.5, "é": [None, True, {"z": 2**60, "b": "\u2028\"\x01"}]}, {"at": NOW, "n": -0.0}])
+    @pytest.mark.parametrize("tenant_id", [None, uuid.UUID(int=7)])
+    def test_the_hash_is_that_of_the_canonical_form(self, data: dict[str, Any], tenant_id: uuid.UUID | None) -> None:
+        write(data=data, tenant_id=tenant_id, refs=[("alert", "ä")])
+        entry = Entry.objects.get()
+        assert entry.hash == chain.hash_of(entry)
+        assert verify.run().ok
 
     def test_an_unknown_kind_cannot_be_written(self) -> None:
         with pytest.raises(ValueError, match="no:such"), transaction.atomic():

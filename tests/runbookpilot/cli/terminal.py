@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[3]
-LONGEST = 60.0
+LONGEST = 240.0
 
 
 class CommandLine:
