@@ -22,7 +22,7 @@ def _person(request: HttpRequest) -> User:
 @admin.register(AdapterInstance)
 class AdapterInstanceAdmin(ModelAdmin):
     list_display = ("name", "adapter", "mode", "enabled", "health", "circuit", "checked_at")
-    fields = ("name", "adapter", "environment", "mode", "enabled", "health", "health_detail", "circuit", "checked_at", "declared")
+    fields = ("name", "adapter", "environment", "mode", "enabled", "rate", "health", "health_detail", "circuit", "checked_at", "declared")
     ordering = ("name",)
     actions = ("check_connection",)
 

@@ -28,7 +28,7 @@ TRIAL = 120.0
 #: What says that the vendor is not well. Anything else is an answer.
 FAILING = (errors.Unavailable, errors.CallTimeout, errors.VendorError)
 #: What says nothing of the vendor: the call did not get that far.
-SILENT = (errors.Stopped, errors.Cancelled, errors.SimulationViolation)
+SILENT = (errors.Stopped, errors.Cancelled, errors.Throttled, errors.SimulationViolation, errors.NotPermitted)
 
 
 def guarded(instance: AdapterInstance, call: Callable[[], T]) -> T:

@@ -3,6 +3,7 @@
 `intend` and `conclude` belong into the caller's transactions; `send` runs outside of any.
 """
 
+import contextlib
 import dataclasses
 import datetime as dt
 import functools
@@ -17,7 +18,7 @@ from django.db import connection
 from prometheus_client import Counter, Histogram
 
 from accounts.selectors import stops
-from adapters import breakers, errors, instances, registry
+from adapters import breakers, errors, guard, instances, limits, registry
 from adapters.choices import CallPurpose, CallStatus, Mode
 from adapters.contract import Action, Adapter, CallContext, looking
 from adapters.models import AdapterInstance, Call
@@ -122,7 +123,7 @@ def _sent(call: Call, timeout: float, cancelled: threading.Event | None) -> dict
     context = CallContext(
         instance_id=instance.pk, tenant_id=call.tenant_id, owner=(call.owner_kind, call.owner_id),
         idempotency_key=call.idempotency_key, timeout=timeout, cancelled=cancelled,
-        permit=functools.partial(_refuse_where_stopped, call.tenant_id),
+        permit=functools.partial(_refuse_where_stopped, call.tenant_id), turn=limits.of(instance),
     )  # fmt: skip
     adapter = instances.load(instance, actor=OWNER, now=clock.now())
     return _made(instance, adapter, action, adapter.validate(call.action, call.params or {}), context)
@@ -136,7 +137,9 @@ def _made(
     def make() -> dict[str, Any]:
         if not adapter.local:
             databases.give_back()
-        return action.read(adapter.execute(action.name, params, context).output)
+        with guard.permitted() if action.effect.is_write else contextlib.nullcontext():
+            found = adapter.execute(action.name, params, context)
+        return action.read(found.output)
 
     return make() if adapter.local else breakers.guarded(instance, make)
 
@@ -175,7 +178,7 @@ def look(call: Call, *, timeout: float = 30.0) -> bool | None:
         return None
     adapter = instances.load(instance, actor=OWNER, now=clock.now())
     params = call.params or {}
-    context = CallContext(instance_id=instance.pk, tenant_id=call.tenant_id, timeout=timeout)
+    context = CallContext(instance_id=instance.pk, tenant_id=call.tenant_id, timeout=timeout, turn=limits.of(instance))
     try:
         found = _made(instance, adapter, adapter.action(action.look), looking(adapter, action, params), context)
     except errors.AdapterError:

@@ -115,6 +115,7 @@ def _address(url: str) -> httpx2.URL:
 
 def _once(wanted: _Request, call: CallContext) -> Answer:
     call.check()
+    call.turn(call)
     url, write = wanted.url, not wanted.reads
     if write:
         call.permit()

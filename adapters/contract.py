@@ -79,7 +79,9 @@ class CallContext:
     """What a call comes with besides its parameters. `owner` says for whom it is made: a kind and an id.
 
     `timeout` counts from `started`, a moment of the monotonic clock, and holds for all that the call does. `permit` is
-    asked before each attempt of a write, and raises where it may not leave any more.
+    asked before each attempt of a write, and raises where it may not leave any more; `turn` before each request, and
+    waits where the instance has a rate limit. A thread that an adapter starts runs in a copy of the call's context
+    (`contextvars.copy_context().run`): without it, it may not write.
     """
 
     instance_id: Any
@@ -89,6 +91,7 @@ class CallContext:
     timeout: float = 30.0
     cancelled: threading.Event | None = None
     permit: Callable[[], None] = lambda: None
+    turn: Callable[["CallContext"], None] = lambda _call: None
     started: float = dataclasses.field(default_factory=time.monotonic)
 
     @property

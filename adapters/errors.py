@@ -53,6 +53,13 @@ class RateLimited(AdapterError):
     hint = "It is tried again after the time that the vendor named."
 
 
+class Throttled(RateLimited):
+    """The instance's own rate limit leaves no room for the call in its time."""
+
+    code = "throttled"
+    hint = "It is tried again when there is room; raise the instance's rate where the vendor takes more."
+
+
 class TargetNotFound(AdapterError):
     """The vendor does not know the target."""
 
@@ -116,6 +123,17 @@ class SimulationViolation(AdapterError):
     code = "simulation_violation"
     permanent = True
     hint = "The adapter's simulate method is wrong: report it."
+
+
+class NotPermitted(AdapterError):
+    """A write was about to be sent outside of a call that may write."""
+
+    code = "not_permitted"
+    permanent = True
+    hint = (
+        "The adapter declares the action a write, or says of the request that it reads; its threads run in a copy of their"
+        " call's context."
+    )
 
 
 BY_CODE: dict[str, type[AdapterError]] = {

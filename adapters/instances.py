@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from accounts.models import Environment
-from adapters import breakers, errors, registry
+from adapters import breakers, errors, limits, registry
 from adapters.choices import Health, Mode
 from adapters.contract import Adapter, CallContext
 from adapters.models import AdapterInstance, Binding
@@ -64,6 +64,7 @@ def create(
     config: Mapping[str, Any] | None = None,
     secrets: Mapping[str, str] | None = None,
     mode: Mode | None = None,
+    rate: str = "",
     bind: bool = True,
 ) -> AdapterInstance:
     """Return a new instance, bound to each capability of its adapter that has none yet; raises NameTaken, WrongConfig."""
@@ -71,9 +72,10 @@ def create(
     mode = mode or cls.modes[0]
     _checked_mode(cls, mode)
     _checked_config(cls, config or {}, secrets or {})
+    _checked_rate(rate)
     row = AdapterInstance(
         tenant_id=environment.tenant_id, environment=environment, adapter=adapter, name=name, config=dict(config or {}),
-        secrets=dict(secrets or {}) or None, mode=mode, created_at=now,
+        secrets=dict(secrets or {}) or None, mode=mode, rate=rate, created_at=now,
     )  # fmt: skip
     try:
         with transaction.atomic():
@@ -97,6 +99,7 @@ def change(
     secrets: Mapping[str, str] | None = None,
     mode: Mode | None = None,
     enabled: bool | None = None,
+    rate: str | None = None,
 ) -> AdapterInstance:
     """Change an instance; what is not given stays. Raises WrongConfig, or Declared where it comes from a file."""
     if instance.declared:
@@ -107,19 +110,21 @@ def change(
         instance.secrets = {**(instance.secrets or {}), **secrets}
     instance.mode = mode or instance.mode
     instance.enabled = instance.enabled if enabled is None else enabled
+    instance.rate = instance.rate if rate is None else rate
+    _checked_rate(instance.rate)
     _checked_mode(registry.adapter(instance.adapter), instance.mode)
     _checked_config(registry.adapter(instance.adapter), instance.config, instance.secrets or {})
     # Whoever has mended it wants to see at once whether that helped.
     instance.breaker = {}
     with transaction.atomic():
-        instance.save()
+        instance.save(update_fields=["config", "secrets", "mode", "enabled", "rate", "breaker"])
         _journal(instance, Kind.ADAPTER_CHANGED, actor, now)
     return instance
 
 
 def check(*, instance: AdapterInstance, actor: Actor, now: dt.datetime) -> AdapterInstance:
     """Ask the vendor whether it answers, keep the answer, and return the instance."""
-    context = CallContext(instance_id=instance.pk, tenant_id=instance.tenant_id, timeout=10.0)
+    context = CallContext(instance_id=instance.pk, tenant_id=instance.tenant_id, timeout=10.0, turn=limits.of(instance))
     try:
         health = load(instance, actor=actor, now=now).health_check(context)
         instance.health, instance.health_detail = (Health.HEALTHY if health.healthy else Health.UNHEALTHY), health.detail[:500]
@@ -191,6 +196,14 @@ def secret_names(adapter: str) -> list[str]:
 def _checked_mode(cls: type[Adapter], mode: str) -> None:
     if mode not in cls.modes:
         raise WrongMode(f"{cls.name} cannot be {mode}: it is {', '.join(cls.modes)}.")
+
+
+def _checked_rate(rate: str) -> None:
+    try:
+        if rate:
+            limits.parsed(rate)
+    except ValueError as error:
+        raise WrongConfig("The rate is not valid.", fields={"rate": str(error)}) from error
 
 
 def _checked_config(cls: type[Adapter], config: Mapping[str, Any], secrets: Mapping[str, Any]) -> BaseModel:

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from adapters import breakers, calls, guard, impact, instances
+from adapters import breakers, calls, guard, impact, instances, limits
 from adapters.contract import Adapter, CallContext, SimulationResult
 from adapters.models import AdapterInstance
 from core import clock
@@ -47,7 +47,7 @@ def simulate(
 ) -> Simulation:
     """Return what `action` would do. Raises an AdapterError; an attempt to write raises SimulationViolation."""
     adapter = instances.load(instance, actor=system("engine"), now=clock.now())
-    context = CallContext(instance_id=instance.pk, tenant_id=tenant_id, timeout=timeout)
+    context = CallContext(instance_id=instance.pk, tenant_id=tenant_id, timeout=timeout, turn=limits.of(instance))
     checked = adapter.validate(action, params)
     with guard.simulation():
         result = adapter.simulate(action, checked, context) if adapter.local else _looked(instance, adapter, action, checked, context)

@@ -18,6 +18,10 @@ class AdapterInstance(Governed):
     secrets = EncryptedJSONField(null=True, blank=True)
     mode = models.CharField(max_length=4, choices=Mode, default=Mode.MOCK)
     enabled = models.BooleanField(default=True)
+    rate = models.CharField(
+        max_length=16, blank=True, help_text="How many requests it may send: 4/minute, 10/second, 500/day; empty: any number."
+    )
+    taken = models.JSONField(default=list, editable=False, help_text="Moments of its latest requests, where it has a rate.")
     health = models.CharField(max_length=9, choices=Health, default=Health.UNKNOWN, editable=False)
     health_detail = models.CharField(max_length=500, blank=True, editable=False)
     checked_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -25,7 +29,7 @@ class AdapterInstance(Governed):
     declared = models.BooleanField(
         default=False, editable=False, help_text="Declared in a file or the environment: read-only here."
     )
-    history = HistoricalRecords(excluded_fields=["secrets", "breaker", "health", "health_detail", "checked_at"])
+    history = HistoricalRecords(excluded_fields=["secrets", "breaker", "taken", "health", "health_detail", "checked_at"])
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "environment", "name"], name="instance_name_once")]

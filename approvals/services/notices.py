@@ -19,7 +19,7 @@ from django.db.models import F
 from accounts.choices import Channel
 from accounts.models import NotificationPreference
 from accounts.selectors import people
-from adapters import client, errors
+from adapters import client, errors, guard
 from approvals.choices import Status
 from approvals.models import Notice, Request
 from approvals.services import requests
@@ -102,7 +102,8 @@ def _webhook(notice: Notice, preference: NotificationPreference) -> None:
         "X-RunbookPilot-Timestamp": moment,
         "X-RunbookPilot-Signature": f"v1={digest}",
     }
-    client.request("POST", preference.url, headers=headers, content=body, timeout=TIMEOUT, allow_private=settings.NOTIFY_PRIVATE)
+    with guard.permitted():
+        client.request("POST", preference.url, headers=headers, content=body, timeout=TIMEOUT, allow_private=settings.NOTIFY_PRIVATE)
 
 
 def content(request: Request) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from core import clock
 from core.errors import DomainError, Invalid
 from runbookpilot.console import changes, frame, places
 
-SHOWN = ("config", "mode", "enabled", "name")
+SHOWN = ("config", "mode", "enabled", "rate", "name")
 
 
 class NotConfirmed(Invalid):
@@ -63,6 +63,7 @@ def new(request: HttpRequest) -> HttpResponse:
         "adapter": _shown(cls) if cls else None,
         "fields": _fields(cls, request, None, problems) if cls else [],
         "problem": problems.get("", ""),
+        "rate_problem": problems.get("rate", ""),
         "environments": _environments(request),
         "posted": request.POST,
     }
@@ -89,6 +90,7 @@ def item(request: HttpRequest, instance_id: uuid.UUID) -> HttpResponse:
         "adapter": _shown(cls) if cls else None,
         "fields": _fields(cls, request, row, problems) if cls else [],
         "problem": problems.get("", ""),
+        "rate_problem": problems.get("rate", ""),
         "bindings": row.bindings.order_by("capability"),
         "history": changes.of(row.history, SHOWN),
         "posted": request.POST,
@@ -123,7 +125,7 @@ def _create(request: HttpRequest, cls: type[Adapter]) -> AdapterInstance:
     config, secrets = _given(request, cls)
     return instances.create(
         environment=environment, adapter=cls.name, name=name, config=config, secrets=secrets, mode=mode,
-        actor=frame.person(request).actor(), now=clock.now(),
+        rate=request.POST.get("rate", "").strip(), actor=frame.person(request).actor(), now=clock.now(),
     )  # fmt: skip
 
 
@@ -138,7 +140,7 @@ def _change(request: HttpRequest, cls: type[Adapter], row: AdapterInstance) -> N
     row._change_reason = reason[:100]  # type: ignore[attr-defined]
     instances.change(
         instance=row, config=config, secrets=secrets or None, mode=mode, enabled=bool(request.POST.get("enabled")),
-        actor=frame.person(request).actor(), now=clock.now(),
+        rate=request.POST.get("rate", "").strip(), actor=frame.person(request).actor(), now=clock.now(),
     )  # fmt: skip
 
 

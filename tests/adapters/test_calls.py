@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.services import stops
-from adapters import calls, client, connections, errors, guard, instances, registry, simulation
+from adapters import calls, client, connections, errors, instances, registry, simulation
 from adapters.choices import Mode
 from adapters.models import AdapterInstance, Call, MockCall, MockScript
 from tests import factories
@@ -51,11 +51,6 @@ def test_a_public_address_may_be_reached() -> None:
 def test_an_address_that_may_not_be_called_is_refused(url: str) -> None:
     with pytest.raises(errors.InvalidRequest):
         client.request("GET", url)
-
-
-def test_a_simulation_cannot_write() -> None:
-    with guard.simulation(), pytest.raises(errors.SimulationViolation):
-        guard.write("anything")
 
 
 @pytest.mark.django_db(transaction=True)

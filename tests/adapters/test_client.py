@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from adapters import client, connections, errors
+from adapters import client, connections, errors, guard
 from adapters.contract import CallContext
 from tests.adapters.stubs import Habit, answers, breaks_off, drips, hangs, sends, vendor
 
@@ -31,7 +31,8 @@ def context(timeout: float = 5.0, **more: Any) -> CallContext:
 
 
 def ask(url: str, method: str = "GET", **more: Any) -> client.Answer:
-    return client.request(method, url, **{"allow_private": True, "context": context(), **more})
+    with guard.permitted():
+        return client.request(method, url, **{"allow_private": True, "context": context(), **more})
 
 
 def failing(*habits: Habit, method: str = "GET", **more: Any) -> tuple[errors.AdapterError, int, float]:
