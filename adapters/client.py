@@ -76,7 +76,13 @@ def request(
         retry=tenacity.retry_if_exception(lambda error: _again(error, wanted.repeatable)),
         reraise=True,
     )
-    return attempts(_once, wanted, call)
+    doubts: list[errors.AdapterError] = []
+    try:
+        return attempts(_once, wanted, call, doubts)
+    except errors.AdapterError as error:
+        if doubts and not error.outcome_unknown:
+            raise errors.VendorError(f"{doubts[0].message} A later try: {error.message}", retry_after=error.retry_after) from error
+        raise
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -113,7 +119,17 @@ def _address(url: str) -> httpx2.URL:
     return target
 
 
-def _once(wanted: _Request, call: CallContext) -> Answer:
+def _once(wanted: _Request, call: CallContext, doubts: list[errors.AdapterError]) -> Answer:
+    """Make one attempt. One that may have had an effect is added to `doubts`: no later answer says that it had none."""
+    try:
+        return _attempted(wanted, call)
+    except errors.AdapterError as error:
+        if error.outcome_unknown and not wanted.reads:
+            doubts.append(error)
+        raise
+
+
+def _attempted(wanted: _Request, call: CallContext) -> Answer:
     call.check()
     call.turn(call)
     url, write = wanted.url, not wanted.reads

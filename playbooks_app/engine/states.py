@@ -64,7 +64,16 @@ STEP: Mapping[S, frozenset[S]] = {
     S.FAILED: frozenset(),
     S.SIMULATED: frozenset({S.IN_PROGRESS}),
     S.UNCERTAIN: frozenset(
-        {S.COMPLETED, S.FAILED, S.SKIPPED, S.NOT_STARTED, S.AWAITING_APPROVAL, S.SIMULATED, S.CANCELLED}
+        {
+            S.IN_PROGRESS,
+            S.COMPLETED,
+            S.FAILED,
+            S.SKIPPED,
+            S.NOT_STARTED,
+            S.AWAITING_APPROVAL,
+            S.SIMULATED,
+            S.CANCELLED,
+        }
     ),
     S.CANCELLED: frozenset(),
     S.ROLLED_BACK: frozenset(),

@@ -55,7 +55,7 @@ def recover(drive: Drive, command: model.Recover) -> Flight | None:
     action = calls.action_of(row.instance, row.action)
     settled = False if action.repeatable else calls.look(row)
     if settled is False:
-        return flight_of(run, step, row)
+        return flight_of(run, step, row, repeated=action.repeatable)
     if settled:
         outcome, found = calls.Outcome(output=action.predict(row.params or {})), "by looking"
         drive.settle(Result(run.step_id, row, outcome, outcomes.settle, found))
@@ -73,10 +73,10 @@ def begin(drive: Drive, run: StepRun, step: Step, instance: AdapterInstance, eva
     return flight_of(run, step, row)
 
 
-def flight_of(run: StepRun, step: Step, row: CallRow) -> Flight:
-    """Return a call that is about to be made."""
+def flight_of(run: StepRun, step: Step, row: CallRow, *, repeated: bool = False) -> Flight:
+    """Return a call that is about to be made, or made again after a worker stopped."""
     timeout = (step.timeout or DEFAULT_TIMEOUT).total_seconds()
-    return Flight(Result(run.step_id, row, calls.Outcome(), outcomes.settle), timeout)
+    return Flight(Result(run.step_id, row, calls.Outcome(), outcomes.settle, repeated=repeated), timeout)
 
 
 def intended(

@@ -24,13 +24,17 @@ from playbooks_app.spec.schema import Playbook, Step
 
 @dataclasses.dataclass(slots=True)
 class Result:
-    """What came of a call that has been made, and is recorded with the next commit. `found` says how, where nobody answered."""
+    """What came of a call that has been made, and is recorded with the next commit.
+
+    `found` says how, where nobody answered. One that is `repeated` may have been carried out before, for a worker that stopped.
+    """
 
     run_id: str
     call: Call
     outcome: calls.Outcome
     settle: Callable[["Drive", "Result"], None]
     found: str = ""
+    repeated: bool = False
 
 
 class Drive:

@@ -19,6 +19,8 @@ from playbooks_app.services import documents, journaling
 from playbooks_app.services.drive import Drive, Result
 from playbooks_app.spec.schema import Step
 
+UNANSWERED = "An earlier try was not answered: it may have been carried out."
+
 
 def settle(drive: Drive, result: Result) -> None:
     """Apply what came of a step's call, in memory."""
@@ -77,10 +79,13 @@ def _failed(drive: Drive, run: StepRun, step: Step, result: Result, error: error
     assert result.call.instance is not None  # noqa: S101
     action = calls.action_of(result.call.instance, result.call.action)
     again = step.retry is not None and run.attempt < step.retry.attempts and not error.permanent
-    if error.outcome_unknown and action.effect.is_write and not (again and action.repeatable):
+    unknown = action.effect.is_write and (error.outcome_unknown or _unknown_before(run, result))
+    settled = None
+    if unknown and not (again and action.repeatable):
         settled = calls.look(result.call)
         if settled is None:
-            uncertain(drive, run, result.call, result.outcome)
+            outcome = result.outcome if error.outcome_unknown else calls.Outcome(error=errors.CallTimeout(UNANSWERED))
+            uncertain(drive, run, result.call, outcome)
             return
         if settled:
             result.outcome, result.found = calls.Outcome(output=action.predict(result.call.params or {})), "by looking"
@@ -88,12 +93,17 @@ def _failed(drive: Drive, run: StepRun, step: Step, result: Result, error: error
             return
     now = clock.now()
     drive.batch.calls.append(calls.settle(result.call, result.outcome, now=now))
-    run.error = {**error.to_dict(), "attempt": run.attempt}
+    run.error = {**error.to_dict(), "outcome_unknown": unknown and settled is None, "attempt": run.attempt}
     if again:
         _again(drive, run, step, error, now)
         return
     drive.place(run, _after_failure(run, step), now, error=error.code)
     report(drive, run, [result.call.pk], ApprovalOutcome.FAILED)
+
+
+def _unknown_before(run: StepRun, result: Result) -> bool:
+    """Return whether an earlier try of this write may have been carried out: a failure now says nothing about that one."""
+    return result.repeated or bool(run.error and run.error.get("outcome_unknown"))
 
 
 def _again(drive: Drive, run: StepRun, step: Step, error: errors.AdapterError, now: dt.datetime) -> None:
@@ -111,6 +121,8 @@ def _again(drive: Drive, run: StepRun, step: Step, error: errors.AdapterError, n
 def _stopped(drive: Drive, run: StepRun, result: Result) -> None:
     now = clock.now()
     drive.batch.calls.append(calls.settle(result.call, result.outcome, now=now))
+    if result.repeated:
+        run.error = errors.CallTimeout(UNANSWERED).to_dict()
     run.waiting_for = "the emergency stop to be lifted"
     why = "an emergency stop stands"
     if not run.approval_id:

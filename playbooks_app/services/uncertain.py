@@ -36,7 +36,7 @@ def answer(*, execution_id: uuid.UUID, step_id: str, said: str, reason: str, act
         data = {"answered_by": actor.name, "answer": said, "reason": reason[:500]}
         if said == "look":
             # The runner takes it up as if its worker had just stopped, and comes back where it cannot tell either.
-            run.status = StepStatus.IN_PROGRESS
+            steps.change(run, StepStatus.IN_PROGRESS, now)
             run.save(update_fields=["status"])
             journaling.of_step(execution, run, Kind.STEP_WAITING, now=now, actor=actor, **data)
         elif said == "happened":

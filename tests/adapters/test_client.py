@@ -43,6 +43,25 @@ def failing(*habits: Habit, method: str = "GET", **more: Any) -> tuple[errors.Ad
     return caught.value, len(server.requests), time.monotonic() - began
 
 
+@pytest.mark.parametrize("later", [answers(400), answers(401), answers(429, **BUSY), answers(503, **BUSY)])
+def test_what_may_have_been_carried_out_stays_so_whatever_a_later_try_says(later: Habit) -> None:
+    error, requests, _ = failing(answers(500), later, method="POST", repeatable=True)
+    assert error.outcome_unknown
+    assert requests > 1
+
+
+def test_a_stop_between_two_tries_does_not_say_that_nothing_happened() -> None:
+    stands: list[bool] = []
+
+    def permit() -> None:
+        if stands:
+            raise errors.Stopped
+        stands.append(True)
+
+    error, requests, _ = failing(answers(500), method="POST", repeatable=True, context=context(permit=permit))
+    assert (error.outcome_unknown, requests) == (True, 1)
+
+
 class TestTime:
     @pytest.mark.parametrize("raw", [HEAD, b"HTTP/1.1 200 OK\r\nX: ", HEAD + b"body"], ids=["status", "header", "body"])
     def test_a_vendor_that_drips_is_cut_off(self, raw: bytes) -> None:

@@ -1,0 +1,51 @@
+"""A try that was not answered may have been carried out: no later answer turns that into a failure."""
+
+import pytest
+
+from accounts.services import stops
+from core import clock
+from tests import factories
+from tests.playbooks_app.executions.laboratory import Died
+from tests.playbooks_app.executions.worlds import driven, later, step
+
+DUMP = {"id": "dump", "action": "lab.keyed", "with": {"what": "dump"}}
+RETRY = {"retry": {"attempts": 2, "backoff": "1ms"}}
+
+
+def begun(world, laboratory, *answers, **more):
+    """An approved write, about to be answered like this."""
+    execution = driven(world.begin({**DUMP, **more}))
+    world.decide()
+    laboratory.answers.extend(answers)
+    return execution
+
+
+def died(execution):
+    with pytest.raises(Died):
+        driven(execution)
+    later(execution)
+    return execution
+
+
+@pytest.mark.parametrize("refusal", ["refused", "down"])
+def test_a_refusal_after_a_try_that_was_not_answered_is_uncertain(world, laboratory, refusal):
+    execution = driven(begun(world, laboratory, "lost after", refusal, **RETRY))
+    execution = driven(execution)
+    assert (laboratory.did("lab.keyed", "dump"), step(execution, "dump").status) == (1, "uncertain")
+
+
+@pytest.mark.parametrize("refusal", ["refused", "down"])
+def test_a_refusal_of_what_is_repeated_after_a_crash_is_uncertain(world, laboratory, refusal):
+    execution = driven(died(begun(world, laboratory, "dies after", refusal)))
+    assert (laboratory.did("lab.keyed", "dump"), step(execution, "dump").status) == (1, "uncertain")
+
+
+def test_a_refusal_alone_is_a_failure(world, laboratory):
+    assert step(driven(begun(world, laboratory, "refused")), "dump").status == "failed"
+
+
+def test_a_stop_that_keeps_a_repeat_back_does_not_say_that_nothing_happened(world, laboratory):
+    execution = died(begun(world, laboratory, "dies after"))
+    stops.engage(tenant=world.tenant, reason="x", actor=factories.SETUP, now=clock.now())
+    run = step(driven(execution), "dump")
+    assert (run.status, run.error["outcome_unknown"]) == ("awaiting_approval", True)
