@@ -125,15 +125,20 @@ def _signed(last: Checkpoint | None, leaves: Sequence[Leaf], now: dt.datetime) -
     tree = merkle.Tree(last.size, [bytes.fromhex(peak) for peak in last.peaks]) if last else merkle.Tree()
     for leaf in leaves:
         tree.append(merkle.leaf(bytes.fromhex(leaf.hash)))
-    made = Checkpoint(
-        number=last.number + 1 if last else 1, size=tree.size, root=tree.root.hex(), previous=digest(last) if last else "",
-        at=now, peaks=[peak.hex() for peak in tree.peaks],
-    )  # fmt: skip
     if not signing.public_keys():
         signing.generate(now)
+    made = Checkpoint(
+        number=last.number + 1 if last else 1, size=tree.size, root=tree.root.hex(), previous=digest(last) if last else "",
+        at=_not_before(last, now), peaks=[peak.hex() for peak in tree.peaks],
+    )  # fmt: skip
     signature = signing.sign(canonical.dumps(document(made)))
     made.key_id, made.signature = signature.key_id, signature.signature
     return made
+
+
+def _not_before(last: Checkpoint | None, now: dt.datetime) -> dt.datetime:
+    """Return `now`, but never a time before the last checkpoint or the key that signs: a clock may be set back."""
+    return max([now, *(clock.parse(key.valid_from) for key in signing.public_keys()), *([last.at] if last else [])])
 
 
 def _witness(made: Checkpoint) -> None:

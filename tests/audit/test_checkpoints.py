@@ -85,6 +85,15 @@ class TestMaking:
         assert first.key_id != second.key_id
         assert sentences() == []
 
+    def test_a_clock_that_is_set_back_leaves_no_checkpoint_before_its_key(self) -> None:
+        trail("a")
+        first = made()
+        write("a")
+        second = checkpoints.make(now=clock.now() - dt.timedelta(hours=2))
+        assert second is not None
+        assert second.at >= first.at
+        assert sentences() == []
+
     def test_a_rotation_is_journaled_with_the_new_key(self) -> None:
         key = keys.rotate(actor=ACTOR, now=clock.now())
         assert Entry.objects.get(stream="keys").data["public"] == key.key
@@ -212,7 +221,8 @@ class TestVerifying:
         attack(f"UPDATE audit_checkpoint SET {change} WHERE number = 2")
         assert sentences()
 
-    def test_one_that_was_signed_before_its_key_was_made_is_named(self) -> None:
+    def test_one_that_was_signed_before_its_key_was_made_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(checkpoints, "_not_before", lambda _last, now: now)
         attack("DELETE FROM audit_checkpoint WHERE number = 2")
         attack("DELETE FROM audit_leaf WHERE position = 18")
         StreamHead.objects.filter(stream="d").update(checkpointed=0)
