@@ -15,7 +15,6 @@ from typing import Any
 
 import structlog
 from django.db import connection
-from prometheus_client import Counter, Histogram
 
 from accounts.selectors import stops
 from adapters import breakers, errors, guard, instances, limits, registry
@@ -28,8 +27,6 @@ from core.errors import DomainError
 
 log = structlog.get_logger(__name__)
 
-CALLS = Counter("runbookpilot_adapter_calls", "Calls by adapter, action and outcome.", ["adapter", "action", "outcome"])
-SECONDS = Histogram("runbookpilot_adapter_call_seconds", "Duration of calls.", ["adapter", "action"])
 OWNER = system("engine")
 CONCLUDED = ("status", "output", "error", "result_digest", "finished_at")
 
@@ -107,9 +104,8 @@ def send(call: Call, *, timeout: float = 30.0, cancelled: threading.Event | None
         log.exception("adapter_broke", adapter=call.adapter, action=call.action)
         outcome = Outcome(error=errors.VendorError(f"The adapter broke: {type(error).__name__}."))
     word = "ok" if outcome.error is None else outcome.error.code
-    CALLS.labels(call.adapter, call.action, word).inc()
-    SECONDS.labels(call.adapter, call.action).observe(time.perf_counter() - started)
-    log.info("adapter_call", adapter=call.adapter, action=call.action, outcome=word, call=str(call.pk))
+    seconds = round(time.perf_counter() - started, 3)
+    log.info("adapter_call", adapter=call.adapter, action=call.action, outcome=word, seconds=seconds, call=str(call.pk))
     return outcome
 
 

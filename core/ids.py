@@ -1,5 +1,6 @@
 """Identifiers: UUID version 7 (RFC 9562), ordered by time."""
 
+import datetime as dt
 import os
 import threading
 import time
@@ -21,6 +22,11 @@ def new() -> uuid.UUID:
     milliseconds, fraction = stamp >> 12, stamp & 0xFFF
     tail = int.from_bytes(os.urandom(8)) & ((1 << 62) - 1)
     return uuid.UUID(int=(milliseconds << 80) | (0x7 << 76) | (fraction << 64) | (0b10 << 62) | tail)
+
+
+def first_at(moment: dt.datetime) -> uuid.UUID:
+    """Return the least id that is made at `moment` or later, to find rows by the time at which they were made."""
+    return uuid.UUID(int=(int(moment.timestamp() * 1000) << 80) | (0x7 << 76) | (0b10 << 62))
 
 
 def _stamp() -> int:

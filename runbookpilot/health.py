@@ -8,7 +8,8 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from audit.selectors import guard
-from runbookpilot import broker, gauges
+from core import clock
+from runbookpilot import broker, gauges, meters
 
 MIGRATED = "health:migrated"
 
@@ -40,6 +41,7 @@ def readyz(_request: HttpRequest) -> HttpResponse:
 def metrics(_request: HttpRequest) -> HttpResponse:
     """Answer with the numbers of this deployment, for Prometheus."""
     gauges.refresh()
+    meters.refresh(now=clock.now())
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
