@@ -20,7 +20,7 @@ from incidents.services import alerts
 from playbooks_app.api import shapes
 from playbooks_app.models import Execution, Playbook
 from playbooks_app.services import executions, triggers
-from runbookpilot.cli import foreground, output, session
+from runbookpilot.cli import foreground, output, session, values
 
 EXIT_CODES = """\b
 Exit codes:
@@ -65,7 +65,7 @@ def run(ctx: click.Context, /, source: str, playbook: str, inputs: tuple[str, ..
     door = _door(ctx.obj or {}, where["tenant_slug"], where["environment_slug"])
     asks = not as_json and foreground.terminal(source == "-")
     with output.told():
-        results = _start(door, playbook, _documents(source), _inputs(inputs)) if playbook else _ingest(door, _read(source))
+        results = _start(door, playbook, _documents(source), values.named(inputs)) if playbook else _ingest(door, _read(source))
     started = [pk for result in results for pk in result.pop("started", ())]
     ended = foreground.drive(started, asks=asks, quiet=as_json)
     pump.deliver_all(streams=_streams(results, ended), now=clock.now())
@@ -147,19 +147,6 @@ def _documents(source: str) -> list[Any]:
     except ValueError as error:
         raise click.ClickException(f"{source} holds no JSON document: {error}.") from error
     return found if isinstance(found, list) else [found]
-
-
-def _inputs(pairs: tuple[str, ...]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        name, given, value = pair.partition("=")
-        if not (name and given):
-            raise click.UsageError(f"--set {pair}: it has the form NAME=VALUE.")
-        try:
-            found[name] = json.loads(value)
-        except ValueError:
-            found[name] = value
-    return found
 
 
 def _streams(results: list[dict[str, Any]], ended: list[Execution]) -> list[str]:

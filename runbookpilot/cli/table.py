@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cancel": ("runbookpilot.cli.runs", "Cancel an execution."),
     "pause": ("runbookpilot.cli.runs", "Let nothing new start in an execution."),
     "resume": ("runbookpilot.cli.runs", "Let a paused execution go on."),
+    "step": ("runbookpilot.cli.steps", "Do what a step waits for: mark it done, choose a branch, say what became of a write."),
     "rollback": ("runbookpilot.cli.runs", "Undo what an execution changed."),
     "adapters": ("runbookpilot.cli.adapters", "List adapters and instances; check a connection."),
     "audit": ("runbookpilot.cli.audit", "Verify or export the audit trail."),

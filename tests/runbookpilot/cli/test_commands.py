@@ -1,6 +1,7 @@
 """The other commands, each as people and programs call it."""
 
 import json
+import re
 import zipfile
 
 import pytest
@@ -168,3 +169,43 @@ def test_settings_hide_secrets(cli, analyst):
 
 def test_help_names_every_command(cli):
     assert {"run", "init", "up", "doctor"} <= set(cli.run("--help").stdout.split())
+
+
+@pytest.fixture(scope="module")
+def checklist(cli):
+    """An execution at L0, of which people do every step."""
+    return cli.json("run", "--playbook", "lsass-credential-dumping", "--input", "-", text=alert())["executions"][0]["id"]
+
+
+def test_what_waits_for_a_person_is_listed(cli, checklist):
+    assert "tree" in [row["id"] for row in cli.json("step", checklist)["results"]]
+
+
+def test_a_step_is_done_with_its_output(cli, analyst, checklist):
+    done = cli.json("step", checklist, "tree", "--done", "--set", 'processes=[{"pid": 4}]', "--note", "seen", token=analyst)
+    assert done == {"step": "tree", "status": "completed"}
+    steps = {row["id"]: row for row in cli.json("history", checklist)["steps"]}
+    assert steps["tree"]["output"] == {"processes": [{"pid": 4}]}
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "says"),
+    [
+        (("tree",), 2, "one of --done, --skip, --choose BRANCH and --answer"),
+        (("tree", "--done", "--skip"), 2, "one of"),
+        (("isolate", "--skip", "--set", "a=1"), 2, "--set gives the output"),
+        (("isolate", "--done", "--set", "a"), 2, "NAME=VALUE"),
+        (("isolate", "--answer", "happened"), 2, "--note"),
+        (("isolate", "--answer", "happened", "--note", "seen"), 1, "not uncertain"),
+        (("malicious", "--choose", "perhaps"), 1, "waits for nobody|no such branch"),
+        (("nonsense", "--skip"), 1, "no step"),
+    ],
+)
+def test_mistakes_with_a_step_are_one_line(cli, analyst, checklist, args, code, says):
+    done = cli.run("step", checklist, *args, token=analyst)
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+    assert re.search(says, done.stderr)
+
+
+def test_without_a_token_nobody_acts_on_a_step(cli, checklist):
+    assert cli.run("step", checklist, "isolate", "--skip").returncode == 1
