@@ -16,7 +16,7 @@ from django_structlog.celery.steps import DjangoStructLogInitStep
 
 from core import tasks
 from core.tasks import Message
-from runbookpilot import broker
+from runbookpilot import acknowledging, broker
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +26,7 @@ PAUSE = 2.0
 #: As many as may stand in a queue before a sweep adds no more: what it would add may be standing there already.
 ROOM = 200
 
+acknowledging.install()
 app = Celery("runbookpilot")
 app.conf.update(settings.CELERY)
 app.steps["worker"].add(DjangoStructLogInitStep)

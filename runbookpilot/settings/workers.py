@@ -73,6 +73,8 @@ CELERY: dict[str, Any] = {
     "worker_hijack_root_logger": False,
     "worker_redirect_stdouts": False,
     # What was running when Redis went away goes on: it is safe to run twice, and its results are in the database.
+    # It counts what was running at a loss, and gives the places back only if that ends after the connection is back.
+    "worker_enable_prefetch_count_reduction": False,
     "worker_cancel_long_running_tasks_on_connection_loss": False,
 }
 

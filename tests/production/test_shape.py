@@ -77,6 +77,29 @@ def test_without_a_broker_alerts_are_accepted_and_all_resumes_by_itself(house: P
     assert slowest < 5
 
 
+def test_executions_that_run_while_the_broker_stops_and_starts_go_on(house: Production, seen: Watcher) -> None:
+    hosts = [f"ws-running-{number}" for number in range(8)]
+    for host in hosts:
+        house.rest("alerts", house.tokens[0], alert_of(host))
+    until(lambda: any(seen.statuses().get(host) == "executing" for host in hosts), "nothing began", seconds=30)
+    house.redis.kill()
+    unfinished = [host for host in hosts if seen.statuses().get(host) != "awaiting_approval"]
+    time.sleep(3)
+    house.redis.start()
+    seen.reaches("awaiting_approval", *hosts, seconds=60)
+    assert unfinished, "All of them had come to their approval before the broker stopped."
+    found = seen.eyes.rows("SELECT count(*), count(DISTINCT alert_id) FROM playbooks_app_execution")
+    assert found[0][0] == found[0][1]
+
+
+def test_a_broker_that_is_flushed_while_executions_run_loses_none_of_them(house: Production, seen: Watcher) -> None:
+    hosts = [f"ws-swept-{number}" for number in range(8)]
+    for host in hosts:
+        house.rest("alerts", house.tokens[0], alert_of(host))
+        house.redis.flush()
+    seen.reaches("awaiting_approval", *hosts, seconds=30)
+
+
 def test_decisions_taken_before_and_after_an_outage_are_carried_out(house: Production, seen: Watcher) -> None:
     hosts = list(seen.statuses())
     approve_all(house, seen, *hosts)
