@@ -1,56 +1,41 @@
-"""People and tenants as configuration."""
+"""People and tenants have their pages in the console: whoever comes by the admin's own addresses is led there."""
+
+from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from unfold.admin import ModelAdmin
 
-from accounts.choices import Permission
 from accounts.models import Tenant, User
 
 
-def _person(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user
+class Led(ModelAdmin):
+    """No list and no form of its own; `page` and `record` name the console's, which check who may see them."""
 
+    page = ""
+    record = ""
 
-class Administered(ModelAdmin):
-    """Read-only to those who administer a tenant; changes go through the services, by command or API."""
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return redirect(f"admin:{self.page}")
 
-    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        if not isinstance(request.user, User):
-            return False
-        return Tenant.objects.permitting(_person(request), Permission.MANAGE_MEMBERS).exists()
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return redirect(f"admin:{self.record}", object_id) if object_id else redirect(f"admin:{self.page}")
 
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return redirect(f"admin:{self.record}", object_id)
 
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return redirect(f"admin:{self.record}", object_id)
 
 
 @admin.register(Tenant)
-class TenantAdmin(Administered):
-    list_display = ("name", "slug", "max_level", "l2_enabled", "is_active")
-    ordering = ("slug",)
-
-    def get_queryset(self, request: HttpRequest):  # type: ignore[no-untyped-def]
-        return Tenant.objects.permitting(_person(request), Permission.MANAGE_MEMBERS)
+class TenantAdmin(Led):
+    page, record = "tenants", "tenant"
 
 
 @admin.register(User)
-class UserAdmin(Administered):
-    list_display = ("username", "email", "is_service", "is_active", "last_login")
-    fields = ("username", "email", "is_service", "is_active", "last_login")
-    ordering = ("username",)
-
-    def get_queryset(self, request: HttpRequest):  # type: ignore[no-untyped-def]
-        mine = Tenant.objects.permitting(_person(request), Permission.MANAGE_MEMBERS).values("pk")
-        return User.objects.filter(memberships__tenant__in=mine).distinct()
+class UserAdmin(Led):
+    page, record = "people", "person"

@@ -48,6 +48,12 @@ class WrongMode(Invalid):
     code = "wrong_mode"
 
 
+class CannotServe(Invalid):
+    """This adapter does not serve the capability here."""
+
+    code = "cannot_serve"
+
+
 class Declared(Conflict):
     """This instance is declared in a file: change it there."""
 
@@ -120,6 +126,23 @@ def change(
         instance.save(update_fields=["config", "secrets", "mode", "enabled", "rate", "breaker"])
         _journal(instance, Kind.ADAPTER_CHANGED, actor, now)
     return instance
+
+
+def bind(*, instance: AdapterInstance, capability: str, actor: Actor, now: dt.datetime, reason: str = "") -> Binding:
+    """Let an instance serve a capability in its environment from now on; raises CannotServe where it could not."""
+    if capability not in registry.adapter(instance.adapter).capabilities():
+        raise CannotServe(f"{instance.name} has no action of {capability!r}.")
+    if not instance.enabled:
+        raise CannotServe(f"{instance.name} is disabled.", hint="Enable it first.")
+    with transaction.atomic():
+        before = Binding.objects.select_related("instance").filter(environment=instance.environment_id, capability=capability).first()
+        row, _ = Binding.objects.update_or_create(
+            environment_id=instance.environment_id, capability=capability,
+            defaults={"tenant_id": instance.tenant_id, "instance": instance},
+        )
+        was = before.instance.name if before else ""
+        _journal(instance, Kind.ADAPTER_BOUND, actor, now, capability=capability, before=was, reason=reason[:500])
+    return row
 
 
 def check(*, instance: AdapterInstance, actor: Actor, now: dt.datetime) -> AdapterInstance:

@@ -24,6 +24,7 @@ class Kind(TextChoices):
 
     ADAPTER_CREATED = "adapter:created", "added the adapter"
     ADAPTER_CHANGED = "adapter:changed", "changed the adapter"
+    ADAPTER_BOUND = "adapter:bound", "bound a capability to the adapter"
     ADAPTER_CHECKED = "adapter:checked", "checked the connection of the adapter"
     SECRET_READ = "secret:read", "read the secret of the adapter"
     CALL_STARTED = "call:started", "started the call"

@@ -24,6 +24,9 @@ class Tenant(models.Model):
     approve_notifications = models.BooleanField(
         default=False, help_text="Ask before sending notifications, as before any other write."
     )
+    notices_name_targets = models.BooleanField(
+        default=True, help_text="Name hosts, people and addresses in notices that leave by mail or webhook."
+    )
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     history = HistoricalRecords()

@@ -13,7 +13,7 @@ from audit.choices import Kind
 from core.actors import Actor
 from core.errors import Conflict, Invalid
 
-EDITABLE = frozenset({"name", "max_level", "l2_enabled", "approve_notifications", "is_active"})
+EDITABLE = frozenset({"name", "max_level", "l2_enabled", "approve_notifications", "notices_name_targets", "is_active"})
 
 
 class SlugTaken(Conflict):
@@ -49,8 +49,8 @@ def create(*, slug: str, name: str, actor: Actor, now: dt.datetime, **settings: 
     return tenant
 
 
-def change(*, tenant: Tenant, actor: Actor, now: dt.datetime, **settings: Any) -> Tenant:
-    """Change settings of a tenant; raises NotAField or Invalid."""
+def change(*, tenant: Tenant, actor: Actor, now: dt.datetime, reason: str = "", **settings: Any) -> Tenant:
+    """Change settings of a tenant; the reason stays in its history. Raises NotAField or Invalid."""
     wanted = _editable(settings)
     changed = {name: value for name, value in wanted.items() if getattr(tenant, name) != value}
     for name, value in changed.items():
@@ -58,6 +58,7 @@ def change(*, tenant: Tenant, actor: Actor, now: dt.datetime, **settings: Any) -
     _cleaned(tenant)
     with transaction.atomic():
         if changed:
+            tenant._change_reason = reason[:100]  # type: ignore[attr-defined]
             tenant.save(update_fields=list(changed))
             journal.append(
                 stream=f"tenant:{tenant.pk}",
@@ -66,7 +67,7 @@ def change(*, tenant: Tenant, actor: Actor, now: dt.datetime, **settings: Any) -
                 now=now,
                 subject=("tenant", tenant.pk),
                 tenant_id=tenant.pk,
-                data=changed,
+                data={**changed, "reason": reason[:500]} if reason else changed,
             )
     return tenant
 

@@ -59,7 +59,7 @@ def _sent(notice_id: uuid.UUID, now: dt.datetime) -> bool:
     claimed = Notice.objects.filter(pk=notice_id, sent_at=None, next_at__lte=now)
     if not claimed.update(next_at=now + HOLD, attempts=F("attempts") + 1):
         return False
-    notice = Notice.objects.select_related("request__environment", "user").get(pk=notice_id)
+    notice = Notice.objects.select_related("request__environment", "request__tenant", "user").get(pk=notice_id)
     if notice.request.status != Status.PENDING:
         Notice.objects.filter(pk=notice_id).update(attempts=ATTEMPTS, error="It was decided before.")
         return False
@@ -107,10 +107,13 @@ def _webhook(notice: Notice, preference: NotificationPreference) -> None:
 
 
 def content(request: Request) -> dict[str, Any]:
-    """Return what is said of a request: words of ours and names, never parameters, alerts or secrets."""
+    """Return what is said of a request: words of ours and names, never parameters, alerts or secrets.
+
+    Where the tenant wants no targets named outside, the title is the action alone.
+    """
     return {
         "id": str(request.pk),
-        "title": request.title,
+        "title": request.title if request.tenant.notices_name_targets else request.action,
         "playbook": request.playbook,
         "step": request.labels.get("step", ""),
         "action": request.action,

@@ -58,7 +58,7 @@ UNFOLD = {
                     _item("People", "group", "people", "administers"),
                     _item("Dead letters", "unsubscribe", "dead-letters", "administers"),
                     _item("Emergency stop", "front_hand", "stop"),
-                    _item("Tenants", "domain", "accounts_tenant_changelist", "administers"),
+                    _item("Settings", "tune", "tenants", "administers"),
                 ],
             },
         ],

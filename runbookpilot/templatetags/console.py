@@ -234,6 +234,12 @@ def since(end: dt.datetime, start: dt.datetime) -> str:
 
 
 @register.filter
+def sentences(problem: object) -> str:
+    """What is wrong with a field: one sentence, or several."""
+    return " ".join(map(str, problem)) if isinstance(problem, list | tuple) else str(problem)
+
+
+@register.filter
 def words(key: object) -> str:
     """A status or name as words."""
     return str(key).replace("_", " ")

@@ -149,6 +149,11 @@ def _() -> Call:
     return by(instances.change, instance=driven.world().edr, enabled=False)
 
 
+@of(instances.bind)
+def _() -> Call:
+    return by(instances.bind, instance=driven.world().edr, capability="edr")
+
+
 @of(instances.check)
 def _() -> Call:
     return by(instances.check, instance=driven.world().edr)
