@@ -24,6 +24,13 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 }
 
 
+class Occasion(TextChoices):
+    """Why somebody is told of a request."""
+
+    REQUESTED = "requested", "Requested"  #: It is new.
+    ESCALATED = "escalated", "Escalated"  #: Half of its time is over, and nobody has taken it up.
+
+
 class Verdict(TextChoices):
     """What somebody says to a request."""
 

@@ -5,7 +5,7 @@ from django.db import models
 
 from accounts.choices import Channel
 from accounts.models import Environment, Governed
-from approvals.choices import OnTimeout, Outcome, Status, Verdict
+from approvals.choices import Occasion, OnTimeout, Outcome, Status, Verdict
 from core import clock, ids
 
 
@@ -39,6 +39,8 @@ class Request(Governed):
     simulated = models.BooleanField(default=False, help_text="A queued simulation: approving runs it for real.")
     on_timeout = models.CharField(max_length=7, choices=OnTimeout, default=OnTimeout.HALT)
     expires_at = models.DateTimeField()
+    escalates_at = models.DateTimeField(null=True, blank=True)
+    escalated_at = models.DateTimeField(null=True, blank=True)
     claimed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     claimed_at = models.DateTimeField(null=True, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
@@ -58,6 +60,9 @@ class Request(Governed):
         indexes = [
             models.Index(fields=["tenant", "status", "expires_at"], name="request_queue"),
             models.Index(fields=["status", "expires_at"], name="request_expiry"),
+            models.Index(
+                fields=["escalates_at"], condition=models.Q(status=Status.PENDING, escalated_at=None), name="request_escalation"
+            ),
             models.Index(fields=["subject_kind", "subject_id"], name="request_by_subject"),
         ]
 
@@ -88,6 +93,7 @@ class Notice(models.Model):
     id = models.UUIDField(primary_key=True, default=ids.new, editable=False)
     request = models.ForeignKey(Request, on_delete=models.CASCADE, related_name="notices")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    occasion = models.CharField(max_length=9, choices=Occasion, default=Occasion.REQUESTED)
     channel = models.CharField(max_length=7, choices=Channel)
     attempts = models.PositiveSmallIntegerField(default=0)
     next_at = models.DateTimeField(default=clock.now)
@@ -95,5 +101,5 @@ class Notice(models.Model):
     error = models.CharField(max_length=500, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["request", "user"], name="told_once_per_request")]
+        constraints = [models.UniqueConstraint(fields=["request", "user", "occasion"], name="told_once_per_occasion")]
         indexes = [models.Index(fields=["next_at"], condition=models.Q(sent_at__isnull=True), name="notice_due")]

@@ -2,6 +2,7 @@
 
 import uuid
 
+from approvals.choices import Occasion
 from approvals.services import notices, requests
 from audit.selectors.entries import EntryView
 from core import clock, tasks
@@ -13,9 +14,20 @@ def expire_due() -> int:
     return requests.expire_due(actor=system("clock"), now=clock.now())
 
 
+def escalate_due() -> int:
+    """Escalate requests that nobody has taken up in half of their time; return how many."""
+    return requests.escalate_due(actor=system("clock"), now=clock.now())
+
+
 def tell_deciders(*, entry: EntryView) -> None:
     """Tell those who may decide a new request, as each of them wants to be told."""
     if notices.plan(request_id=uuid.UUID(entry.subject_id), now=clock.now()):
+        tasks.enqueue("approvals.tasks.send_notices")
+
+
+def tell_again(*, entry: EntryView) -> None:
+    """Tell those who may decide once more, and leads, of a request that nobody has taken up."""
+    if notices.plan(request_id=uuid.UUID(entry.subject_id), now=clock.now(), occasion=Occasion.ESCALATED):
         tasks.enqueue("approvals.tasks.send_notices")
 
 

@@ -73,6 +73,7 @@ class Kind(TextChoices):
 
     APPROVAL_REQUESTED = "approval:requested", "requested approval"
     APPROVAL_NOTIFIED = "approval:notified", "told of the request"
+    APPROVAL_ESCALATED = "approval:escalated", "told of the request again"
     APPROVAL_VOTED = "approval:voted", "voted on the request"
     APPROVAL_DECIDED = "approval:decided", "decided the request"
     APPROVAL_CLAIMED = "approval:claimed", "claimed the request"

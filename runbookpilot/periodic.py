@@ -30,6 +30,7 @@ PERIODIC = (
     Work("audit.tasks.sweep", 2),
     Work("playbooks_app.tasks.sweep_executions", 1),
     Work("approvals.tasks.expire_due", 1),
+    Work("approvals.tasks.escalate_due", 5),
     Work("approvals.tasks.send_notices", 5, heavy=True),
     Work("compliance.tasks.seal_due", 5, heavy=True),
     Work("audit.tasks.checkpoint", 60, heavy=True),

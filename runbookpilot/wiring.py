@@ -9,5 +9,6 @@ HANDLERS: dict[str, tuple[str, ...]] = {
     Kind.APPROVAL_DECIDED: ("playbooks_app.tasks.apply_decision",),
     Kind.APPROVAL_EXPIRED: ("playbooks_app.tasks.apply_decision",),
     Kind.APPROVAL_REQUESTED: ("approvals.tasks.tell_deciders",),
+    Kind.APPROVAL_ESCALATED: ("approvals.tasks.tell_again",),
     Kind.EXECUTION_FINISHED: ("compliance.tasks.capture_evidence",),
 }

@@ -44,6 +44,7 @@ class RequestSerializer(serializers.Serializer[Request]):
     simulated = serializers.BooleanField()
     requested_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()
+    escalated_at = serializers.DateTimeField(allow_null=True, help_text="When those who may decide were told again.")
     quorum = serializers.IntegerField()
     roles = serializers.ListField(child=serializers.CharField())
     four_eyes = serializers.BooleanField()

@@ -53,6 +53,14 @@ def due(*, now: dt.datetime, limit: int = 100) -> QuerySet[Request]:
     return rows
 
 
+def unattended(*, now: dt.datetime, limit: int = 100) -> QuerySet[Request]:
+    """Return pending requests that nobody has taken up in half of their time, and of which nobody was told again."""
+    rows: QuerySet[Request] = Request.objects.filter(
+        status=Status.PENDING, escalated_at=None, claimed_by=None, escalates_at__lte=now
+    ).order_by("escalates_at")[:limit]
+    return rows
+
+
 def shape(request: Request) -> dict[str, Any]:
     """Return a request as programs get it."""
     call, shown = request.document.get("call", {}), request.document.get("shown", {})
@@ -81,6 +89,7 @@ def shape(request: Request) -> dict[str, Any]:
         "simulated": request.simulated,
         "requested_at": request.created_at,
         "expires_at": request.expires_at,
+        "escalated_at": request.escalated_at,
         "quorum": request.quorum,
         "roles": request.roles,
         "four_eyes": request.four_eyes,

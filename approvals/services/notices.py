@@ -16,11 +16,11 @@ from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import F
 
-from accounts.choices import Channel
+from accounts.choices import Channel, Role
 from accounts.models import NotificationPreference
 from accounts.selectors import people
 from adapters import client, errors, guard
-from approvals.choices import Status
+from approvals.choices import Occasion, Status
 from approvals.models import Notice, Request
 from approvals.services import requests
 from audit.choices import Kind
@@ -35,16 +35,17 @@ TIMEOUT = 10.0
 SENDER = system("notifier")
 
 
-def plan(*, request_id: uuid.UUID, now: dt.datetime) -> int:
-    """Note whom to tell of a request; return how many. A second time notes nobody twice."""
+def plan(*, request_id: uuid.UUID, now: dt.datetime, occasion: Occasion = Occasion.REQUESTED) -> int:
+    """Note whom to tell of a request; return how many. A second time notes nobody twice for the same occasion."""
     request = Request.objects.filter(pk=request_id, status=Status.PENDING).first()
     if request is None:
         return 0
-    told = people.deciders(request.tenant_id, request.roles)
+    above = [Role.LEAD] if occasion == Occasion.ESCALATED else []
+    told = people.deciders(request.tenant_id, [*request.roles, *above])
     if request.four_eyes:
         told = told.exclude(pk__in=request.excluded_user_ids)
     rows = NotificationPreference.objects.filter(user__in=told).exclude(channel=Channel.NONE)
-    notices = [Notice(request=request, user_id=row.user_id, channel=row.channel, next_at=now) for row in rows]
+    notices = [Notice(request=request, user_id=row.user_id, occasion=occasion, channel=row.channel, next_at=now) for row in rows]
     Notice.objects.bulk_create(notices, ignore_conflicts=True)
     return len(notices)
 
@@ -77,23 +78,25 @@ def _sent(notice_id: uuid.UUID, now: dt.datetime) -> bool:
     with transaction.atomic():
         Notice.objects.filter(pk=notice_id).update(sent_at=clock.now(), error="")
         requests.record(
-            notice.request, Kind.APPROVAL_NOTIFIED, SENDER, clock.now(), user=str(notice.user_id), channel=notice.channel
-        )
+            notice.request, Kind.APPROVAL_NOTIFIED, SENDER, clock.now(), user=str(notice.user_id), channel=notice.channel,
+            occasion=notice.occasion,
+        )  # fmt: skip
     return True
 
 
 def _mail(notice: Notice, _preference: NotificationPreference) -> None:
     said = content(notice.request)
+    wanted = "Approval wanted" if notice.occasion == Occasion.REQUESTED else "Approval still wanted"
     lines = [
         said["title"], "", f"Playbook {said['playbook']}, step {said['step']}; risk {said['risk']} of 10.",
         f"It can be decided until {said['expires_at']}.", "", said["url"], "", "This link alone approves nothing: you decide after you log in.",
     ]  # fmt: skip
-    subject = f"Approval wanted: {said['title']}".replace("\r", " ").replace("\n", " ")[:200]
+    subject = f"{wanted}: {said['title']}".replace("\r", " ").replace("\n", " ")[:200]
     EmailMessage(subject, "\n".join(lines), to=[notice.user.email], headers={"X-Entity-Ref-ID": str(notice.pk)}).send()
 
 
 def _webhook(notice: Notice, preference: NotificationPreference) -> None:
-    body = canonical.dumps({"event": "approval:requested", "data": content(notice.request)})
+    body = canonical.dumps({"event": f"approval:{notice.occasion}", "data": content(notice.request)})
     moment = str(int(clock.now().timestamp()))
     digest = hmac.new(str(preference.secret).encode(), moment.encode() + b"." + body, hashlib.sha256).hexdigest()
     headers = {

@@ -96,6 +96,7 @@ def ask(
             simulated=simulated,
             on_timeout=policy.on_timeout,
             expires_at=expires_at,
+            escalates_at=now + (expires_at - now) / 2,
             created_at=now,
         )
         record(request, Kind.APPROVAL_REQUESTED, actor, now, digest=request.digest, quorum=request.quorum, roles=request.roles)
@@ -177,6 +178,27 @@ def expire(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> bool:
 def expire_due(*, actor: Actor, now: dt.datetime) -> int:
     """Expire every request whose time has run out; return how many."""
     return sum(expire(request_id=request.pk, actor=actor, now=now) for request in queue.due(now=now))
+
+
+def escalate(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> bool:
+    """Note that half of a request's time is over and nobody has taken it up; return whether that is so.
+
+    Those who may decide are told again, and leads with them. Nobody may decide who could not before.
+    """
+    with transaction.atomic():
+        request = locked(request_id)
+        waits = request.status == Status.PENDING and request.escalated_at is None and request.claimed_by_id is None
+        if not waits or request.escalates_at is None or request.escalates_at > now:
+            return False
+        request.escalated_at = now
+        request.save(update_fields=["escalated_at"])
+        record(request, Kind.APPROVAL_ESCALATED, actor, now, roles=request.roles)
+    return True
+
+
+def escalate_due(*, actor: Actor, now: dt.datetime) -> int:
+    """Escalate every request that nobody has taken up in half of its time; return how many."""
+    return sum(escalate(request_id=request.pk, actor=actor, now=now) for request in queue.unattended(now=now))
 
 
 def report(*, request_id: uuid.UUID, outcome: Outcome, receipt: Mapping[str, Any] | None, actor: Actor, now: dt.datetime) -> None:

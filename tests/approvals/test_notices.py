@@ -1,5 +1,6 @@
 """Telling those who may decide, over real HTTP and real mail."""
 
+import datetime as dt
 import hashlib
 import hmac
 import json
@@ -14,8 +15,9 @@ from django.test import Client
 from accounts.choices import Channel, Role
 from accounts.models import NotificationPreference
 from accounts.services import preferences
+from approvals.choices import Occasion
 from approvals.models import Notice, Request
-from approvals.services import notices
+from approvals.services import notices, requests
 from audit.selectors import entries
 from core import clock
 from tests import factories
@@ -218,3 +220,50 @@ def test_a_notice_that_another_worker_took_is_left_to_it(world, request_, httpse
     Notice.objects.update(next_at=due + notices.HOLD)
     assert not notices._sent(Notice.objects.get().pk, due)
     assert httpserver.log == []
+
+
+HALF = dt.timedelta(minutes=31)
+
+
+def escalated(request):
+    """Let half of the hour pass; return whether it was escalated, and how many are told."""
+    now = clock.now() + HALF
+    found = requests.escalate_due(actor=factories.SETUP, now=now)
+    return found, notices.plan(request_id=request.pk, now=now, occasion=Occasion.ESCALATED) if found else 0
+
+
+def test_who_was_told_is_told_again_with_the_leads_when_half_of_the_time_is_over(world, request_, httpserver):
+    httpserver.expect_request("/hook").respond_with_data("")
+    lead = factories.user(Role.LEAD, world.tenant)
+    for person in (world.analyst, lead):
+        choose(person, Channel.WEBHOOK, httpserver.url_for("/hook"))
+    told(request_)
+    assert escalated(request_) == (1, 2)
+    notices.send_due(now=clock.now() + HALF)
+    assert [json.loads(sent.get_data())["event"] for sent, _ in httpserver.log][-2:] == ["approval:escalated"] * 2
+
+
+def test_a_request_is_escalated_once(world, request_):
+    escalated(request_)
+    assert escalated(request_) == (0, 0)
+    assert [entry.kind for entry in entries.of_stream(request_.stream)].count("approval:escalated") == 1
+
+
+def test_nothing_is_escalated_in_the_first_half_of_its_time(request_):
+    assert requests.escalate_due(actor=factories.SETUP, now=clock.now()) == 0
+
+
+def test_what_somebody_works_on_is_not_escalated(world, request_):
+    requests.claim(request_id=request_.pk, actor=world.analyst.actor(), now=clock.now())
+    assert escalated(request_) == (0, 0)
+
+
+def test_what_was_decided_is_not_escalated(world, request_):
+    world.decide()
+    assert escalated(request_) == (0, 0)
+
+
+def test_escalating_lets_nobody_decide_who_could_not_before(world, request_):
+    escalated(request_)
+    request_.refresh_from_db()
+    assert request_.roles == ["analyst"]

@@ -208,6 +208,17 @@ def _() -> Call:
     return by(requests.expire, request_id=asked()[1].pk, now=LATER)
 
 
+@of(requests.escalate)
+def _() -> Call:
+    return by(requests.escalate, request_id=asked()[1].pk, now=LATER)
+
+
+@of(requests.escalate_due)
+def _() -> Call:
+    asked()
+    return by(requests.escalate_due, now=LATER)
+
+
 @of(requests.expire_due)
 def _() -> Call:
     asked()
