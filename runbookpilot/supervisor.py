@@ -37,8 +37,17 @@ class Child:
 def commands(*, host: str, port: int) -> list[Child]:
     """Return the children of the tree, web first."""
     python = sys.executable
-    web = [
-        python,
+    return [
+        Child("web", web(host=host, port=port)),
+        Child("worker", [python, "-m", "runbookpilot.worker"]),
+        Child("ticker", [python, "-m", "runbookpilot.ticker"]),
+    ]
+
+
+def web(*, host: str, port: int, processes: int = 1) -> list[str]:
+    """Return the command that serves the web."""
+    return [
+        sys.executable,
         "-m",
         "uvicorn",
         "runbookpilot.asgi:application",
@@ -52,11 +61,7 @@ def commands(*, host: str, port: int) -> list[Child]:
         "--log-level",
         "warning",
         "--no-server-header",
-    ]
-    return [
-        Child("web", web),
-        Child("worker", [python, "-m", "runbookpilot.worker"]),
-        Child("ticker", [python, "-m", "runbookpilot.ticker"]),
+        *(["--workers", str(processes)] if processes > 1 else []),
     ]
 
 

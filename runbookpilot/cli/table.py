@@ -2,6 +2,8 @@
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("runbookpilot.cli.serve", "Serve everything embedded: web, worker and ticker as one process tree."),
+    "prepare": ("runbookpilot.cli.web", "Bring the database and the static files to this version (production)."),
+    "web": ("runbookpilot.cli.web", "Serve the console and the REST API alone (production)."),
     "worker": ("runbookpilot.cli.worker", "Run background work from Redis (production)."),
     "beat": ("runbookpilot.cli.beat", "Find what is due every second, and hand it to the workers (production)."),
     "demo": ("runbookpilot.cli.demo", "Load the demo (tenant, people, adapters, playbooks, alerts) and serve it."),
@@ -37,7 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 #: Commands that start Django themselves, or not at all.
-WITHOUT_DJANGO = frozenset({"version", "settings", "worker", "validate"})
+WITHOUT_DJANGO = frozenset({"version", "settings", "web", "worker", "validate"})
 
 #: Commands to which the options about levels and drills apply.
 STARTS_EXECUTIONS = frozenset({"run"})

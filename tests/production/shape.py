@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,8 +13,6 @@ from typing import Any
 import redis
 
 from tests.chaos.tree import CLI, PATIENCE, ROOT, Eyes, Tree, free_port
-
-WEB = ["-m", "uvicorn", "runbookpilot.asgi:application", "--lifespan", "off", "--no-access-log", "--log-level", "warning"]
 
 
 class Redis:
@@ -70,7 +67,7 @@ class Production(Tree):
         self.begin_beat()
 
     def start_web(self) -> None:
-        self.begin("web", sys.executable, *WEB, "--port", str(self.port))
+        self.begin("web", *CLI, "web", "--port", str(self.port))
         until(self._ready, "The web did not start", seconds=PATIENCE)
 
     def begin(self, name: str, *command: str) -> subprocess.Popen[bytes]:
