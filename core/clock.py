@@ -10,7 +10,7 @@ def now() -> dt.datetime:
 
 def iso(moment: dt.datetime) -> str:
     """Return `moment` as ISO 8601 in UTC with microseconds and Z, the form that hashes and programs see."""
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(dt.UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def parse(text: str) -> dt.datetime:

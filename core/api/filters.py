@@ -4,8 +4,18 @@ import datetime as dt
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from django_filters.fields import IsoDateTimeField
+from rest_framework.request import Request
+
+
+class Filters(filters.DjangoFilterBackend):
+    """Filters a list by its query. Where there is none, no form is built to find that out."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+        """Return the rows that the query asks for; raises ValidationError for what is wrong with it."""
+        return super().filter_queryset(request, queryset, view) if request.query_params else queryset
 
 
 class MomentField(IsoDateTimeField):

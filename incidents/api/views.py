@@ -14,7 +14,7 @@ from accounts.choices import Permission
 from accounts.models import User
 from core.api.pagination import CursorPages
 from core.errors import NotFound
-from incidents.api import serializers
+from incidents.api import serializers, shapes
 from incidents.models import Incident
 from incidents.selectors import timeline
 from incidents.services import incidents
@@ -30,7 +30,7 @@ class IncidentFilter(django_filters.FilterSet):
         fields = ["status", "severity", "number", "category"]
 
 
-class IncidentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GovernedViewSet):
+class IncidentViewSet(mixins.RetrieveModelMixin, GovernedViewSet):
     """Incidents of the tenants that the user may read."""
 
     queryset = Incident.objects.select_related("tenant", "environment").prefetch_related("roles__user", "links")
@@ -49,6 +49,12 @@ class IncidentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Governed
         "roles": Permission.WORK_INCIDENTS,
         "links": Permission.WORK_INCIDENTS,
     }
+
+    @extend_schema(responses=serializers.IncidentSerializer(many=True))
+    def list(self, request: Request) -> Response:
+        """Newest first."""
+        page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset().prefetch_related(None)).values(*shapes.COLUMNS))
+        return self.get_paginated_response(shapes.incidents(page))
 
     @extend_schema(request=serializers.DeclareSerializer, responses={201: serializers.IncidentSerializer})
     def create(self, request: Request) -> Response:

@@ -1,9 +1,10 @@
 """Alerts: taken in one by one or in batches, and read with what was decided about them."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Prefetch, Q
+from django.db.models import Q
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import BaseParser
@@ -70,14 +71,13 @@ class AlertViewSet(GovernedViewSet):
     @extend_schema(responses=serializers.AlertSerializer(many=True))
     def list(self, request: Request) -> Response:
         """Newest first."""
-        page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()).prefetch_related(*_related()))
-        return self.get_paginated_response([_shape(row, duplicate=False) for row in page])
+        page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()).values(*shapes.ALERT))
+        return self.get_paginated_response(_shown(page))
 
     @extend_schema(responses=serializers.AlertSerializer)
     def retrieve(self, request: Request, pk: str) -> Response:
         """One alert, with what was decided about it."""
-        row = self.get_object()
-        return Response(_shape(_fresh([row.pk])[row.pk], duplicate=False))
+        return Response(_shown([shapes.columns(self.get_object(), shapes.ALERT)])[0])
 
     @extend_schema(
         request={"application/json": {"oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]}},
@@ -124,12 +124,10 @@ class AlertViewSet(GovernedViewSet):
 
 def _answer(batch: Any) -> Response:
     accepted = [item for item in batch.results if isinstance(item, alerts.Accepted)]
-    fresh = _fresh([item.alert.pk for item in accepted])
+    repeated = [item.duplicate for item in accepted]
+    shown = iter(_shown([shapes.columns(item.alert, shapes.ALERT) for item in accepted], repeated))
     results = [
-        _shape(fresh[item.alert.pk], duplicate=item.duplicate)
-        if isinstance(item, alerts.Accepted)
-        else {"error": _problem(item.error)}
-        for item in batch.results
+        next(shown) if isinstance(item, alerts.Accepted) else {"error": _problem(item.error)} for item in batch.results
     ]
     if batch.single:
         if not accepted:
@@ -142,16 +140,19 @@ def _problem(error: Any) -> dict[str, Any]:
     return problems.document(error.http_status, error.code, error.detail, hint=error.hint, fields=error.fields)
 
 
-def _related() -> "tuple[Prefetch[Any], Prefetch[Any]]":
-    return (
-        Prefetch("decisions", TriggerDecision.objects.select_related("playbook").order_by("id")),
-        Prefetch("executions", Execution.objects.select_related("version__playbook").order_by("id")),
-    )
+def _shown(rows: Sequence[shapes.Columns], repeated: Sequence[bool] = ()) -> "list[dict[str, Any]]":
+    """Return alerts as programs get them, with what was decided about each, and which of them were there already."""
+    ids = [row["id"] for row in rows]
+    decisions = _by_alert(TriggerDecision.objects.filter(alert__in=ids).order_by("id").values(*shapes.DECISION))
+    started = _by_alert(Execution.objects.filter(alert__in=ids).order_by("id").values(*shapes.STARTED))
+    return [
+        shapes.alert(row, decisions.get(row["id"], ()), started.get(row["id"], ()), duplicate=duplicate)
+        for row, duplicate in zip(rows, repeated or [False] * len(rows), strict=True)
+    ]
 
 
-def _fresh(ids: list[Any]) -> dict[Any, Alert]:
-    return Alert.objects.defer("original", "document").prefetch_related(*_related()).in_bulk(ids)
-
-
-def _shape(row: Alert, *, duplicate: bool) -> dict[str, Any]:
-    return shapes.alert(row, list(row.decisions.all()), list(row.executions.all()), duplicate=duplicate)
+def _by_alert(rows: Iterable[shapes.Columns]) -> "dict[Any, list[shapes.Columns]]":
+    found: dict[Any, list[shapes.Columns]] = {}
+    for row in rows:
+        found.setdefault(row["alert_id"], []).append(row)
+    return found

@@ -74,8 +74,8 @@ class ExecutionViewSet(ListModelMixin, GovernedViewSet):
     @extend_schema(responses=serializers.ExecutionSummarySerializer(many=True))
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Newest first."""
-        page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response([shapes.execution(row, steps=False) for row in page])
+        page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()).values(*shapes.EXECUTION))
+        return self.get_paginated_response([shapes.summary(row) for row in page])
 
     @extend_schema(responses=serializers.ExecutionSerializer)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -9,7 +9,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["core.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "core.api.pagination.CursorPages",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_FILTER_BACKENDS": ["core.api.filters.Filters"],
     "DEFAULT_SCHEMA_CLASS": "core.api.schema.ProblemAwareSchema",
     "DEFAULT_THROTTLE_CLASSES": ["core.api.throttling.UserRate", "core.api.throttling.AnonymousRate"],
     # Requests in a minute.

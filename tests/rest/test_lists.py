@@ -171,3 +171,15 @@ def test_times_end_in_z(ask, grown, name):
 def test_no_address_ends_in_a_slash(ask, name):
     assert not address(name).endswith("/")
     assert ask(f"{address(name)}/").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["incident-list", "alert-list", "execution-list"])
+def test_a_list_shows_a_row_as_its_own_page_does(ask, grown, name):
+    path = grown(name)
+    row = ask(path).json()["results"][0]
+    page = ask(f"{path}/{row['id']}").json()
+    assert row == {name: page[name] for name in row}
+
+
+def test_a_filter_that_is_wrong_is_refused(ask):
+    assert ask(f"{address('execution-list')}?status=nonsense").status_code == 400
