@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils.module_loading import import_string
 
 from audit.models import Delivery
@@ -23,6 +23,8 @@ ATTEMPTS = 12
 #: A worker that was killed holds its delivery no longer than this; handlers are safe to run twice.
 HOLD = dt.timedelta(seconds=25)
 GRACE = dt.timedelta(seconds=5)
+#: No pause is this long.
+FARTHEST = dt.timedelta(minutes=10)
 #: Failed tasks that are kept at most, so that whoever fills a queue with nonsense does not fill the database.
 MOST_TASKS = 1000
 #: A delivery that could not be looked at stands here already.
@@ -36,7 +38,7 @@ def deliver(*, delivery_id: uuid.UUID, now: dt.datetime) -> bool:
     A handler that fails is tried again later, and after the last attempt kept as a dead letter. An attempt counts when it
     begins, so that one that kills its worker each time ends as well.
     """
-    claimed = Delivery.objects.filter(id=delivery_id, dead_at=None, next_at__lte=now)
+    claimed = Delivery.objects.filter(_due_at(now), id=delivery_id, dead_at=None)
     if not claimed.update(next_at=now + HOLD, attempts=F("attempts") + 1):
         # Another worker claimed it, it was delivered, or it is not due yet.
         return False
@@ -64,11 +66,16 @@ def deliver_all(*, streams: Sequence[str], now: dt.datetime) -> int:
 
 def due(*, now: dt.datetime, limit: int = 200) -> dict[str, list[uuid.UUID]]:
     """Return the deliveries that should have run by now, longest overdue first, by their handlers."""
-    rows = Delivery.objects.filter(dead_at=None, next_at__lte=now - GRACE).order_by("next_at")
+    rows = Delivery.objects.filter(_due_at(now - GRACE), dead_at=None).order_by("next_at")
     found: dict[str, list[uuid.UUID]] = {}
     for delivery_id, handler in rows.values_list("id", "handler")[:limit]:
         found.setdefault(handler, []).append(delivery_id)
     return found
+
+
+def _due_at(now: dt.datetime) -> Q:
+    """Return the condition that a delivery is due; one that stands further ahead than any pause was noted before a clock was set back."""
+    return Q(next_at__lte=now) | Q(next_at__gt=now + FARTHEST)
 
 
 def keep(path: str, arguments: Mapping[str, Any], error: Exception) -> None:

@@ -9,6 +9,8 @@ from accounts.selectors import stops
 from adapters import instances, registry
 from adapters.models import AdapterInstance
 from approvals.models import Request
+from audit.choices import Kind
+from audit.selectors import entries
 from core import clock
 from core.errors import DomainError
 from playbooks_app.choices import ExecutionStatus, StepStatus
@@ -80,7 +82,7 @@ def take(
     """Return the state of `execution`, whose rows were read."""
     playbook = playbook_of(execution)
     undos = {run.undo_of_id: run for run in runs.values() if run.undo_of_id}
-    seeing = _Seeing(undos, _requests(runs), _orders(runs, now), _children(runs))
+    seeing = _Seeing(undos, _requests(runs), _orders(execution), _children(runs))
     steps = {step.id: seeing.step(step, runs) for step in playbook.steps}
     facts = {
         step.id: serving.facts(step)
@@ -138,9 +140,13 @@ def _requests(runs: Mapping[str, StepRun]) -> dict[Any, Request]:
     return dict(Request.objects.in_bulk(asked)) if asked else {}
 
 
-def _orders(runs: Mapping[str, StepRun], now: Any) -> dict[Any, int]:
-    ended = sorted((run for run in runs.values() if run.completed_at), key=lambda run: (run.completed_at or now, run.position))
-    return {run.pk: number for number, run in enumerate(ended, 1)}
+def _orders(execution: Execution) -> dict[str, int]:
+    """Return, while completed writes are undone, in which order they were completed: by the journal, for clocks may be set back."""
+    if execution.status != ExecutionStatus.ROLLING_BACK:
+        return {}
+    told = entries.queryset().filter(stream=f"execution:{execution.pk}", kind=Kind.STEP_FINISHED).order_by("seq")
+    rows = told.values_list("seq", "data")
+    return {str(data["step"]): seq for seq, data in rows if data["status"] == StepStatus.COMPLETED}
 
 
 def _children(runs: Mapping[str, StepRun]) -> dict[Any, ExecutionStatus]:
@@ -155,7 +161,7 @@ class _Seeing:
 
     undos: Mapping[Any, StepRun]
     requests: Mapping[Any, Request]
-    orders: Mapping[Any, int]
+    orders: Mapping[str, int]
     children: Mapping[Any, ExecutionStatus]
 
     def step(self, step: Step, runs: Mapping[str, StepRun]) -> StepState:
@@ -177,7 +183,7 @@ class _Seeing:
             mode=run.mode,
             decision=run.decision,
             attempt=run.attempt,
-            order=self.orders.get(run.pk, 0),
+            order=self.orders.get(run.step_id, 0),
             effect=run.effect,
             approval=request.status if request else "",
             on_timeout=request.on_timeout if request else "halt",

@@ -39,13 +39,18 @@ def owner() -> str:
 
 def acquire(execution: Execution, *, owner: str, now: dt.datetime) -> Lease | None:
     """Return a lease on an execution that was just read; None where it has changed since or another worker drives it."""
-    free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
+    free = Q(lease_until__isnull=True) | lapsed(now)
     rows = Execution.objects.filter(free, pk=execution.pk, fence=execution.fence, wake_at=execution.wake_at)
     if not rows.update(lease_owner=owner, lease_until=now + LENGTH, fence=execution.fence + 1, wake_at=None):
         return None
     lease = Lease(execution.pk, owner, execution.fence + 1, taken_over=bool(execution.lease_owner))
     execution.lease_owner, execution.lease_until, execution.fence, execution.wake_at = owner, now + LENGTH, lease.fence, None
     return lease
+
+
+def lapsed(now: dt.datetime) -> Q:
+    """Return the condition that a lease has run out; one that ends later than any can was taken before a clock was set back."""
+    return Q(lease_until__lte=now) | Q(lease_until__gt=now + 2 * LENGTH)
 
 
 def wake(execution_id: uuid.UUID, *, now: dt.datetime) -> None:

@@ -9,11 +9,13 @@ from audit.selectors.entries import EntryView
 from core import clock, tasks
 from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus
 from playbooks_app.models import Execution
-from playbooks_app.services import runner
+from playbooks_app.services import leases, runner
 from playbooks_app.services.executions import ADVANCE
 
 MOST = 50
 HANDED_OUT = dt.timedelta(seconds=10)
+FARTHEST = dt.timedelta(minutes=1)
+WORKING = (ExecutionStatus.IDLE, ExecutionStatus.PLANNING, ExecutionStatus.EXECUTING, ExecutionStatus.ROLLING_BACK)
 
 
 def advance(*, execution_id: str) -> bool:
@@ -39,9 +41,11 @@ def sweep_executions() -> int:
     Return how many. One that cannot be driven waits for its next turn, and keeps no other waiting.
     """
     now = clock.now()
-    lapsed = Q(lease_until__lte=now) & ~Q(lease_owner="")
+    lapsed = leases.lapsed(now) & ~Q(lease_owner="")
     unseen = Q(status=ExecutionStatus.EXECUTING, lease_owner="", wake_at__isnull=True)
-    due = Execution.objects.filter(Q(wake_at__lte=now) | lapsed | unseen).exclude(
+    # Nobody puts a working execution off for so long: that was noted before a clock was set back.
+    misdated = Q(status__in=WORKING, wake_at__gt=now + FARTHEST)
+    due = Execution.objects.filter(Q(wake_at__lte=now) | lapsed | unseen | misdated).exclude(
         Q(status__in=FINAL_EXECUTION) & Q(wake_at__isnull=True) & Q(lease_owner="")
     )
     ids = list(due.order_by("wake_at").values_list("pk", flat=True)[:MOST])

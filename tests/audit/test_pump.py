@@ -68,6 +68,12 @@ def test_one_whose_worker_was_killed_is_due_again_within_half_a_minute(delivery:
     assert list(pump.due(now=clock.now() + dt.timedelta(seconds=30)).values()) == [[delivery.pk]]
 
 
+def test_one_that_was_held_before_a_clock_was_set_back_is_due(delivery: Delivery) -> None:
+    Delivery.objects.update(next_at=clock.now() + dt.timedelta(hours=2))
+    assert [delivery.id] in pump.due(now=clock.now()).values()
+    assert pump.deliver(delivery_id=delivery.id, now=clock.now())
+
+
 def test_one_that_fails_is_tried_again_later_without_its_secret(delivery: Delivery) -> None:
     row = fail(delivery)
     assert (row.attempts, row.dead_at, row.next_at > clock.now()) == (1, None, True)
