@@ -4,11 +4,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
+SEED ?=
+MINUTES ?= 10
+SHAPE ?= both
 ONLY ?=
 comma := ,
 export RUNBOOKPILOT_DATA ?= $(CURDIR)/data
 
-.PHONY: help install install-dev demo test test-sqlite test-postgres watch check lint types imports migrations reference docs docs-check security browser screenshots chaos-short production bench lock clean
+.PHONY: help install install-dev demo test test-sqlite test-postgres watch check lint types imports migrations reference docs docs-check security browser screenshots chaos-short chaos production bench lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -55,6 +58,9 @@ production: install-dev  ## Run the production shape as real processes (needs Po
 
 bench: install-dev  ## Measure beside peers and limits, a JSON line each (ONLY=B1,B4 ROUNDS=2; benchmarks/README.md)
 	$(BIN)/python -m benchmarks $(subst $(comma), ,$(ONLY))
+
+chaos: install-dev  ## Let faults storm over both shapes, then check (SEED=, MINUTES=10, SHAPE=both|embedded|production)
+	$(BIN)/python -m tests.chaos.storm --seed "$(SEED)" --minutes $(MINUTES) --shape $(SHAPE)
 
 lint: install-dev
 	$(BIN)/ruff check .

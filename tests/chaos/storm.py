@@ -1,0 +1,241 @@
+"""A storm over a real installation: alerts and decisions over HTTP, a lying vendor, and one fault after another.
+
+`python -m tests.chaos.storm --seed 7 --minutes 10 --shape both`. The seed decides what happens when; the end is a table, and
+the exit status says whether everything held.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import random
+import secrets
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+
+from tests.chaos import aftermath
+from tests.chaos.houses import SHAPES, House
+from tests.chaos.people import Crowd, Record
+from tests.chaos.tree import ROOT, free_port
+
+#: A lease is 30 seconds: a worker that is frozen for longer wakes up without it.
+FROZEN = 36.0
+FULL = 6.0
+STEPS = [45, 3600, -50, 7200, -3600, 90]
+#: Executions that may be open at once; beyond, those who send alerts wait.
+MOST = 40
+#: Seconds in which everything has to end once the storm is over.
+CALM = 300.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """What happens, when (in seconds after the start), and the dice that choose whom it hits."""
+
+    at: float
+    name: str
+    dice: float
+
+
+def schedule(seed: str, minutes: float, weights: dict[str, int]) -> list[Fault]:
+    """Return the faults of a storm: the same for the same seed, duration and shape."""
+    dice = random.Random(f"faults:{seed}:{sorted(weights.items())}")
+    faults, at = [], dice.uniform(4, 8)
+    while at < minutes * 60:
+        faults.append(Fault(at, dice.choices(list(weights), list(weights.values()))[0], dice.random()))
+        at += dice.uniform(3, 9)
+    return faults
+
+
+class Storm:
+    """One storm over one house."""
+
+    def __init__(self, house: House, seed: str) -> None:
+        self.house, self.seed = house, seed
+        self.counts: Counter[str] = Counter()
+        self._later: list[threading.Timer] = []
+
+    def rage(self, minutes: float) -> None:
+        """Let one fault after another happen, and start again what died."""
+        began = time.monotonic()
+        for fault in schedule(self.seed, minutes, self.house.faults):
+            self._tend_until(began + fault.at)
+            name = fault.name.replace(" ", "_")
+            happened = getattr(self, name)(fault)
+            self.counts[fault.name if happened else f"{fault.name} (could not be done)"] += 1
+        self._tend_until(began + minutes * 60)
+        for timer in self._later:
+            timer.join()
+        self.house.heal()
+
+    def _tend_until(self, moment: float) -> None:
+        while time.monotonic() < moment:
+            self.house.tend()
+            time.sleep(0.25)
+
+    def _kill(self, kinds: list[str], fault: Fault, *, all_of_them: bool = False) -> bool:
+        found = self.house.processes()
+        pids = sorted(pid for kind in kinds for pid in found.get(kind, []))
+        chosen = pids if all_of_them else pids[int(fault.dice * len(pids)) :][:1]
+        reached = self.house.strike(chosen, signal.SIGKILL)
+        self.counts["processes killed"] += reached
+        return bool(reached)
+
+    def kill_worker(self, fault: Fault) -> bool:
+        return self._kill(["worker"], fault)
+
+    def kill_web(self, fault: Fault) -> bool:
+        return self._kill(["web"], fault)
+
+    def kill_ticker(self, fault: Fault) -> bool:
+        return self._kill(["ticker"], fault)
+
+    def kill_beat(self, fault: Fault) -> bool:
+        return self._kill(["beat"], fault)
+
+    def kill_all(self, fault: Fault) -> bool:
+        return self._kill(list(self.house.processes()), fault, all_of_them=True)
+
+    def freeze_worker(self, fault: Fault) -> bool:
+        """Stop a worker for longer than its leases last; then it goes on as if nothing had happened."""
+        pids = sorted(self.house.processes()["worker"])
+        chosen = pids[int(fault.dice * len(pids)) :][:1]
+        self._after(FROZEN, lambda: self.house.strike(chosen, signal.SIGCONT))
+        return bool(self.house.strike(chosen, signal.SIGSTOP))
+
+    def step_clock(self, fault: Fault) -> bool:
+        self.house.set_clock(STEPS[int(fault.dice * len(STEPS))])
+        return True
+
+    def fill_disk(self, _fault: Fault) -> bool:
+        done = self.house.fill_disk()
+        self._after(FULL, lambda: (self.house.disk / "ballast").unlink(missing_ok=True))
+        return done
+
+    def restart_postgres(self, _fault: Fault) -> bool:
+        self.house.restart_postgres()
+        return True
+
+    def cut_connections(self, _fault: Fault) -> bool:
+        self.counts["connections cut"] += self.house.cluster.cut()
+        return True
+
+    def restart_redis(self, _fault: Fault) -> bool:
+        self.house.restart_redis()
+        return True
+
+    def flush_redis(self, _fault: Fault) -> bool:
+        self.house.redis.flush()
+        return True
+
+    def _after(self, seconds: float, what) -> None:
+        timer = threading.Timer(seconds, what)
+        timer.daemon = True
+        timer.start()
+        self._later.append(timer)
+
+
+def is_open(house: House) -> int:
+    """Return how many executions have not ended and deliveries are under way; many where the database does not answer."""
+    try:
+        return aftermath.under_way(house)
+    except (psycopg.Error, sqlite3.Error, OSError):
+        return 10**6
+
+
+@contextlib.contextmanager
+def vendor(folder: Path, seed: str) -> Iterator[tuple[str, Record]]:
+    """The vendor's process, which nothing of the storm touches."""
+    port, record = free_port(), folder / "record.jsonl"
+    process = subprocess.Popen([sys.executable, "-m", "tests.chaos.vendor", str(port), str(record), seed], cwd=ROOT)
+    try:
+        yield f"http://127.0.0.1:{port}/", Record(record)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def calm(house: House) -> float:
+    """Wait until every execution has ended; return after how many seconds, at most the patience there is."""
+    began = time.monotonic()
+    while time.monotonic() - began < CALM:
+        house.tend()
+        if not is_open(house):
+            break
+        time.sleep(1)
+    return time.monotonic() - began
+
+
+def weather(shape: str, seed: str, minutes: float, folder: Path) -> int:
+    """Let a storm pass over a shape, print what happened, and return how much does not hold."""
+    say(f"{shape}: seed {seed}, {minutes:g} minutes, everything in {folder}")
+    with vendor(folder, seed) as (address, record):
+        house = SHAPES[shape](folder)
+        try:
+            crowd = Crowd("", house.furnish(address), record, seed, lambda: is_open(house) > MOST)
+            house.start()
+            crowd.address = f"http://127.0.0.1:{house.tree.port}"
+            crowd.begin()
+            storm = Storm(house, seed)
+            storm.rage(minutes)
+            crowd.sending.clear()
+            seconds = calm(house)
+            crowd.leave()
+            found = aftermath.violations(house, record, crowd.accepted)
+            table(house, storm, crowd, seconds, found)
+        finally:
+            house.end()
+    return len(found)
+
+
+def table(house: House, storm: Storm, crowd: Crowd, seconds: float, found: list[str]) -> None:
+    """Print the numbers, and what does not hold."""
+    manners = Counter(line["told"] + (" (known key)" if line["repeated"] else "") for line in crowd.record.lines())
+    rows = [
+        ("alerts accepted", len(crowd.accepted)),
+        *(("executions " + status, count) for status, count in sorted(aftermath.statuses(house).items())),
+        *(("fault: " + name, count) for name, count in sorted(storm.counts.items())),
+        *(("vendor: " + name, count) for name, count in sorted(manners.items())),
+        *sorted(crowd.counts.items()),
+        ("seconds until calm", round(seconds)),
+        ("VIOLATIONS", len(found)),
+    ]
+    for name, number in rows:
+        say(f"  {name:<44}{number:>8}")
+    for sentence in found[:100]:
+        say(f"  ! {sentence}")
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--seed", default="")
+    options.add_argument("--minutes", type=float, default=10.0, help="for each shape")
+    options.add_argument("--shape", choices=[*SHAPES, "both"], default="both")
+    options.add_argument("--keep", action="store_true", help="keep the folder with logs, record and database")
+    given = options.parse_args()
+    seed = given.seed or secrets.token_hex(4)
+    found = 0
+    for shape in SHAPES if given.shape == "both" else [given.shape]:
+        folder = Path(tempfile.mkdtemp(prefix=f"storm-{shape}-"))
+        folder.chmod(0o755)
+        found += weather(shape, seed, given.minutes, folder)
+    say(f"make chaos SEED={seed} MINUTES={given.minutes:g} SHAPE={given.shape} repeats this storm")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
