@@ -52,6 +52,11 @@ class Execution(Governed):
             models.Index(fields=["tenant", "status", "-id"], name="execution_by_status"),
             models.Index(fields=["wake_at"], condition=models.Q(wake_at__isnull=False), name="execution_due"),
             models.Index(fields=["id"], condition=~models.Q(lease_owner=""), name="execution_driven"),
+            models.Index(
+                fields=["id"],
+                condition=models.Q(status=ExecutionStatus.EXECUTING, lease_owner="", wake_at__isnull=True),
+                name="execution_unseen",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

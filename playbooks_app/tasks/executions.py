@@ -3,11 +3,11 @@
 import datetime as dt
 import uuid
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from audit.selectors.entries import EntryView
 from core import clock, tasks
-from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus
+from playbooks_app.choices import ExecutionStatus
 from playbooks_app.models import Execution
 from playbooks_app.services import leases, runner
 from playbooks_app.services.executions import ADVANCE
@@ -35,20 +35,24 @@ def apply_decision(*, entry: EntryView) -> None:
         runner.advance(uuid.UUID(execution_id))
 
 
+def due(*, now: dt.datetime) -> QuerySet[Execution]:
+    """Return the executions that a worker has to look at. No arm of the condition covers one that has ended and rests."""
+    lapsed = leases.lapsed(now) & ~Q(lease_owner="")
+    unseen = Q(status=ExecutionStatus.EXECUTING, lease_owner="", wake_at__isnull=True)
+    # Nobody puts a working execution off for so long: that was noted before a clock was set back.
+    misdated = Q(status__in=WORKING, wake_at__gt=now + FARTHEST)
+    rows: QuerySet[Execution] = Execution.objects.filter(Q(wake_at__lte=now) | lapsed | unseen | misdated)
+    return rows
+
+
 def sweep_executions() -> int:
     """Have driven what is due: its time has come, somebody asked while it was driven, or its worker stopped.
 
     Return how many. One that cannot be driven waits for its next turn, and keeps no other waiting.
     """
     now = clock.now()
-    lapsed = leases.lapsed(now) & ~Q(lease_owner="")
-    unseen = Q(status=ExecutionStatus.EXECUTING, lease_owner="", wake_at__isnull=True)
-    # Nobody puts a working execution off for so long: that was noted before a clock was set back.
-    misdated = Q(status__in=WORKING, wake_at__gt=now + FARTHEST)
-    due = Execution.objects.filter(Q(wake_at__lte=now) | lapsed | unseen | misdated).exclude(
-        Q(status__in=FINAL_EXECUTION) & Q(wake_at__isnull=True) & Q(lease_owner="")
-    )
-    ids = list(due.order_by("wake_at").values_list("pk", flat=True)[:MOST])
+    rows = due(now=now)
+    ids = list(rows.order_by("wake_at").values_list("pk", flat=True)[:MOST])
     # Until then nobody hands it out again; what a broker loses is found after it.
-    due.filter(pk__in=ids).update(wake_at=now + HANDED_OUT)
+    rows.filter(pk__in=ids).update(wake_at=now + HANDED_OUT)
     return tasks.spread(ADVANCE, [{"execution_id": str(execution_id)} for execution_id in ids])

@@ -1,0 +1,91 @@
+"""Every query that runs often, or over a table that only grows, has an index that serves it."""
+
+import datetime as dt
+import uuid
+
+import pytest
+from django.db import connection
+from django.db.models import QuerySet
+
+from accounts.models import Tenant
+from adapters.models import Call
+from approvals.models import Notice, Request
+from approvals.selectors import queue
+from audit.models import Delivery, Entry, EntryRef
+from core import clock
+from incidents.models import Alert
+from playbooks_app.models import Execution, StepRun
+from playbooks_app.tasks import executions as driving
+
+ID = uuid.UUID(int=7)
+NOW = dt.datetime(2026, 3, 4, tzinfo=dt.UTC)
+
+#: The query and the index that it needs; those of periodic work first.
+QUERIES = {
+    "executions whose time has come": (lambda: driving.due(now=NOW), ("execution_due", "execution_driven", "execution_unseen")),
+    "deliveries that are due": (
+        lambda: Delivery.objects.filter(dead_at=None, next_at__lte=NOW).order_by("next_at")[:200],
+        ("delivery_due",),
+    ),
+    "dead letters": (lambda: Delivery.objects.filter(dead_at__isnull=False).order_by("dead_at")[:50], ("delivery_dead",)),
+    "requests whose time has run out": (lambda: queue.due(now=NOW), ("request_expiry",)),
+    "requests that nobody has taken up": (lambda: queue.unattended(now=NOW), ("request_escalation", "request_expiry")),
+    "notices that are due": (lambda: Notice.objects.filter(sent_at=None, next_at__lte=NOW).order_by("next_at")[:50], ("notice_due",)),
+    "a tenant's queue": (
+        lambda: Request.objects.filter(tenant=ID, status="pending").order_by("expires_at")[:26],
+        ("request_queue", "request_expiry"),
+    ),
+    "a tenant's executions, newest first": (lambda: Execution.objects.filter(tenant=ID).order_by("-id")[:51], ("execution_recent",)),
+    "a tenant's executions in a status": (
+        lambda: Execution.objects.filter(tenant=ID, status="failed").order_by("-id")[:51],
+        ("execution_by_status",),
+    ),
+    "a tenant's alerts, newest first": (lambda: Alert.objects.filter(tenant=ID).order_by("-id")[:51], ("alert_recent",)),
+    "the steps of an execution": (
+        lambda: StepRun.objects.filter(execution=ID).order_by("position"),
+        ("step_in_order", "step_once_per_execution", "playbooks_app_steprun_execution_id"),
+    ),
+    "the calls of an execution": (
+        lambda: Call.objects.filter(owner_kind="execution", owner_id=str(ID)).order_by("id"),
+        ("call_by_owner",),
+    ),
+    "a stream": (lambda: Entry.objects.filter(stream="execution:1", seq__gt=3).order_by("seq"), ("entry_seq_once_per_stream",)),
+    "a tenant's trail, newest first": (lambda: Entry.objects.filter(tenant_id=ID).order_by("-id")[:51], ("entry_by_tenant",)),
+    "entries about something": (
+        lambda: Entry.objects.filter(subject_kind="step", subject_id=str(ID)).order_by("-id")[:51],
+        ("entry_by_subject",),
+    ),
+    "entries that name something": (lambda: EntryRef.objects.filter(kind="alert", ref_id=str(ID)), ("ref_by_target",)),
+}
+
+PROVEN_BY_POSTGRESQL_ALONE = {"executions whose time has come"}
+
+
+def plan(rows: QuerySet) -> str:
+    """How the database would read these rows if it read no table from end to end where it can help it."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+    return str(rows.explain())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", QUERIES)
+def test_an_index_serves(name):
+    if connection.vendor == "sqlite" and name in PROVEN_BY_POSTGRESQL_ALONE:
+        pytest.skip("SQLite cannot tell from parameters that a partial index fits; embedded, the table is small.")
+    rows, indexes = QUERIES[name]
+    found = plan(rows())
+    assert any(index in found or (connection.vendor == "sqlite" and "autoindex" in found) for index in indexes), found
+    assert "Seq Scan" not in found
+
+
+@pytest.mark.django_db
+def test_a_query_that_no_index_serves_is_noticed():
+    found = plan(Tenant.objects.filter(name="x"))
+    assert "Seq Scan" in found or "SCAN accounts_tenant" in found
+
+
+@pytest.mark.django_db
+def test_what_is_due_is_what_the_sweep_hands_out():
+    assert driving.due(now=clock.now()).count() == driving.sweep_executions() == 0
