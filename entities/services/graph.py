@@ -48,17 +48,22 @@ def link(*, source: Node, target: Node, kind: LinkKind, now: dt.datetime) -> Non
 def record_alert(
     *, tenant_id: uuid.UUID, alert_id: uuid.UUID, title: str, involved: Sequence[tuple[NodeKind, str]], now: dt.datetime
 ) -> None:
-    """Note what an alert speaks of: hosts, users, addresses, files."""
-    with transaction.atomic():
-        alert = upsert_node(tenant_id=tenant_id, kind=NodeKind.ALERT, key=str(alert_id), label=title, now=now)
-        for kind, key in involved:
-            if key.strip():
-                link(
-                    source=alert,
-                    target=upsert_node(tenant_id=tenant_id, kind=kind, key=key, now=now),
-                    kind=LinkKind.INVOLVES,
-                    now=now,
-                )
+    """Note what an alert speaks of: hosts, users, addresses, files. Costs three statements, however many there are."""
+    common: dict[str, Any] = {"tenant_id": tenant_id, "created_at": now}
+    itself = (NodeKind.ALERT, str(alert_id))
+    wanted = {(kind, key.strip().lower()[:LONGEST]) for kind, key in involved if key.strip()}
+    labels = {itself: title[:LONGEST] or itself[1]}
+    # In one order everywhere, so that two alerts about the same things never wait for each other in a circle.
+    nodes = [Node(**common, kind=kind, key=key, label=labels.get((kind, key), key)) for kind, key in sorted({itself, *wanted})]
+    with transaction.atomic(savepoint=False):
+        Node.objects.bulk_create(nodes, ignore_conflicts=True)
+        rows = Node.objects.filter(tenant_id=tenant_id, key__in={node.key for node in nodes}).values_list("kind", "key", "id")
+        ids = {(kind, key): node_id for kind, key, node_id in rows}
+        links = [
+            Link(**common, kind=LinkKind.INVOLVES, source_id=ids[itself], target_id=node_id)
+            for node_id in sorted(ids[one] for one in wanted)
+        ]
+        Link.objects.bulk_create(links, ignore_conflicts=True)
 
 
 def import_assets(*, tenant_id: uuid.UUID, rows: Iterable[Mapping[str, Any]], now: dt.datetime) -> int:

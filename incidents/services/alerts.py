@@ -12,7 +12,7 @@ from django.db.models import F
 from accounts.models import Environment, Tenant
 from audit import journal
 from audit.choices import Kind
-from core import canonical
+from core import canonical, writes
 from core.actors import Actor
 from core.errors import DomainError, Invalid
 from entities.choices import NodeKind
@@ -172,11 +172,12 @@ def _store(made: tuple[Alert, extract.Extracted, str], door: _Door) -> Accepted:
         if first.pk != alert.pk:
             return _repeated(first, alert, door)
         involved = [(NodeKind.HOST, said.host), (NodeKind.USER, said.user), *((NodeKind.ADDRESS, ip) for ip in said.addresses)]
-        # In one order everywhere, so that two alerts about the same things never wait for each other in a circle.
-        graph.record_alert(
-            tenant_id=door.tenant.pk, alert_id=alert.pk, title=alert.rule_name, involved=sorted(involved), now=door.now
-        )
-        _journal(Kind.ALERT_RECEIVED, alert, door, {"sha256": alert.sha256, "batch_sha256": alert.batch_sha256})
+        graph.record_alert(tenant_id=door.tenant.pk, alert_id=alert.pk, title=alert.rule_name, involved=involved, now=door.now)
+        received = _fact(Kind.ALERT_RECEIVED, alert, door, {"sha256": alert.sha256, "batch_sha256": alert.batch_sha256})
+        # Nobody else knows this stream yet, so nobody can have appended to it.
+        links = journal.Tail(received.stream, 0, "").chain([received])
+        writes.write(links.guards, links.changes)
+        links.written()
     return Accepted(alert, duplicate=False)
 
 
@@ -197,15 +198,15 @@ def _inserted(alert: Alert, door: _Door) -> Alert:
 def _repeated(first: Alert, again: Alert, door: _Door) -> Accepted:
     Alert.objects.filter(pk=first.pk).update(duplicates=F("duplicates") + 1, last_seen_at=door.now)
     first.refresh_from_db(fields=["duplicates", "last_seen_at"])
-    _journal(Kind.ALERT_REPEATED, first, door, {"sha256": again.sha256, "batch_sha256": again.batch_sha256})
+    journal.append_all([_fact(Kind.ALERT_REPEATED, first, door, {"sha256": again.sha256, "batch_sha256": again.batch_sha256})])
     return Accepted(first, duplicate=True)
 
 
-def _journal(kind: Kind, alert: Alert, door: _Door, data: Mapping[str, object]) -> None:
+def _fact(kind: Kind, alert: Alert, door: _Door, data: Mapping[str, object]) -> journal.Fact:
     refs: list[tuple[str, object]] = [("alert", alert.pk)]
     if door.source:
         refs.append(("alert_source", door.source.pk))
-    journal.append(
+    return journal.Fact(
         stream=f"alert:{alert.pk}",
         kind=kind,
         actor=door.actor,
