@@ -61,7 +61,8 @@ def _begin_anew(execution: Execution, run: StepRun, actor: Actor, now: dt.dateti
         why = "a person said that the call did not happen"
         requests.withdraw(request_id=run.approval_id, reason=why, actor=journaling.ENGINE, now=now)
         run.approval_id = None
-    run.mode = StepMode.SIMULATED if queued else run.mode
+    # The doubt is settled: what the next try says, counts.
+    run.error, run.mode = None, StepMode.SIMULATED if queued else run.mode
     steps.change(run, back, now)
     run.save()
     journaling.of_step(execution, run, Kind.STEP_WAITING, now=now, actor=actor, **data)

@@ -104,7 +104,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(int(manner[:3]), {"error": manner})
         else:
             for _ in range(2 if manner == "twice" else 1):
-                self._answer(200, {"ok": True, "dump_id": "d-1", "isolated": True})
+                self._answer(200, {"dump_id": "d-1", "isolated": True, "quarantined": True, "sent": True})
 
     def _answer(self, status: int, body: Any) -> None:
         content = json.dumps(body).encode()

@@ -4,6 +4,7 @@ import pytest
 
 from accounts.services import stops
 from core import clock
+from playbooks_app.services import uncertain
 from tests import factories
 from tests.playbooks_app.executions.laboratory import Died
 from tests.playbooks_app.executions.worlds import driven, later, step
@@ -38,6 +39,16 @@ def test_a_refusal_after_a_try_that_was_not_answered_is_uncertain(world, laborat
 def test_a_refusal_of_what_is_repeated_after_a_crash_is_uncertain(world, laboratory, refusal):
     execution = driven(died(begun(world, laboratory, "dies after", refusal)))
     assert (laboratory.did("lab.keyed", "dump"), step(execution, "dump").status) == (1, "uncertain")
+
+
+def test_a_refusal_after_a_person_said_that_nothing_happened_is_a_failure(world, laboratory):
+    execution = driven(begun(world, laboratory, "lost before", "refused"))
+    uncertain.answer(
+        execution_id=execution.pk, step_id="dump", said="not_happened", reason="seen", actor=world.analyst.actor(), now=clock.now()
+    )
+    driven(execution)
+    world.decide()
+    assert step(driven(execution), "dump").status == "failed"
 
 
 def test_a_refusal_alone_is_a_failure(world, laboratory):
