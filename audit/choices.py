@@ -91,5 +91,6 @@ class Kind(TextChoices):
     BUNDLE_EXPORTED = "bundle:exported", "exported the bundle"
     BUNDLE_VERIFIED = "bundle:verified", "verified the bundle"
     BUNDLE_SUPERSEDED = "bundle:superseded", "superseded the bundle"
+    INVENTORY_IMPORTED = "inventory:imported", "took hosts into the inventory"
     AUDIT_VERIFIED = "audit:verified", "verified the audit trail"
     AUDIT_EXPORTED = "audit:exported", "exported audit entries"

@@ -28,6 +28,12 @@ def asset(*, tenant_id: uuid.UUID, host: str) -> dict[str, Any] | None:
     return None
 
 
+def inventory(*, tenant_id: uuid.UUID, limit: int = 10_000) -> list[dict[str, Any]]:
+    """Return the hosts of the inventory by name: `{"host", "criticality", "owner", "services"}`."""
+    rows = Node.objects.filter(tenant_id=tenant_id, kind=NodeKind.HOST, attributes__has_key="criticality").order_by("key")
+    return [{"host": row.key, **row.attributes} for row in rows[:limit]]
+
+
 def count_hosts(*, tenant_id: uuid.UUID) -> int:
     """Return how many hosts the inventory holds."""
     return Node.objects.filter(tenant_id=tenant_id, kind=NodeKind.HOST).count()
@@ -39,7 +45,8 @@ def neighbourhood(*, node: Node, depth: int = 1, limit: int = MOST) -> list[Node
     edge = [node.pk]
     for _ in range(depth):
         pairs = Link.objects.filter(Q(source__in=edge) | Q(target__in=edge), tenant_id=node.tenant_id)
-        found = {end for pair in pairs.values_list("source_id", "target_id")[: limit * 4] for end in pair}
+        ends = pairs.order_by("source_id", "target_id").values_list("source_id", "target_id")[: limit * 4]
+        found = dict.fromkeys(end for pair in ends for end in pair)
         edge = [item for item in found if item not in seen][: limit - len(seen) + 1]
         seen.update(dict.fromkeys(edge))
         if not edge or len(seen) > limit:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -65,16 +65,3 @@ def record_alert(
         ]
         Link.objects.bulk_create(links, ignore_conflicts=True)
 
-
-def import_assets(*, tenant_id: uuid.UUID, rows: Iterable[Mapping[str, Any]], now: dt.datetime) -> int:
-    """Take in hosts `{"host", "criticality", "owner", "services"}` and return how many."""
-    count = 0
-    with transaction.atomic():
-        for row in rows:
-            attributes = {name: value for name, value in row.items() if name != "host"}
-            host = upsert_node(tenant_id=tenant_id, kind=NodeKind.HOST, key=str(row["host"]), attributes=attributes, now=now)
-            for service in row.get("services", ()):
-                node = upsert_node(tenant_id=tenant_id, kind=NodeKind.SERVICE, key=str(service), now=now)
-                link(source=node, target=host, kind=LinkKind.RUNS_ON, now=now)
-            count += 1
-    return count

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "step": ("runbookpilot.cli.steps", "Do what a step waits for: mark it done, choose a branch, say what became of a write."),
     "rollback": ("runbookpilot.cli.runs", "Undo what an execution changed."),
     "adapters": ("runbookpilot.cli.adapters", "List adapters and instances; check a connection."),
+    "assets": ("runbookpilot.cli.assets", "List the inventory of hosts, or take hosts in from a file."),
     "audit": ("runbookpilot.cli.audit", "Verify or export the audit trail."),
     "evidence": ("runbookpilot.cli.evidence", "List, export and verify evidence bundles."),
     "keys": ("runbookpilot.cli.keys", "Export the public signing keys, or rotate."),

@@ -10,7 +10,7 @@ from compliance.models import Control, Framework
 from compliance.services import frameworks, mappings
 from core import clock
 from core.actors import system
-from entities.services import graph
+from entities.services import inventory
 from incidents.services import alerts
 from playbooks_app.choices import VersionStatus
 from playbooks_app.models import Playbook
@@ -28,7 +28,7 @@ def load() -> Tenant:
     people = {name: _person(name, tenant) for name, _ in content.PEOPLE}
     environment = Environment.objects.get(tenant=tenant, is_default=True)
     _adapters(environment)
-    graph.import_assets(tenant_id=tenant.pk, rows=content.ASSETS, now=clock.now())
+    inventory.take_in(tenant=tenant, rows=content.ASSETS, actor=SETUP, now=clock.now())
     for version in playbooks.load_library(tenant=tenant, actor=people["lead"].actor(), now=clock.now()):
         if version.status == VersionStatus.IN_REVIEW:
             playbooks.activate(version=version, actor=people["lead2"].actor(), now=clock.now())

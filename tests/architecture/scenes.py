@@ -19,6 +19,7 @@ from audit.selectors import deliveries
 from audit.services import dead_letters, keys
 from compliance.services import bundles, controls, evidence, frameworks, mappings, verify
 from core import clock, ids
+from entities.services import inventory
 from incidents.services import alerts, incidents, sources
 from tests import factories
 from tests.compliance import worlds as proved
@@ -206,6 +207,11 @@ def _() -> Call:
 @of(requests.expire)
 def _() -> Call:
     return by(requests.expire, request_id=asked()[1].pk, now=LATER)
+
+
+@of(inventory.take_in)
+def _() -> Call:
+    return by(inventory.take_in, tenant=factories.tenant(), rows=[{"host": "dc-1"}])
 
 
 @of(requests.escalate)

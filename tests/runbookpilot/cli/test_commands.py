@@ -209,3 +209,23 @@ def test_mistakes_with_a_step_are_one_line(cli, analyst, checklist, args, code, 
 
 def test_without_a_token_nobody_acts_on_a_step(cli, checklist):
     assert cli.run("step", checklist, "isolate", "--skip").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("hosts.csv", "host,criticality,owner,services\ndc-9,high,Identity,ldap;kerberos\nws-9,,,\n"),
+        ("hosts.json", '[{"host": "dc-9", "criticality": "high", "services": ["ldap", "kerberos"]}, {"host": "ws-9"}]'),
+    ],
+)
+def test_hosts_are_taken_into_the_inventory(cli, tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    assert cli.json("assets", "import", str(tmp_path / name)) == {"hosts": 2}
+    rows = {row["host"]: row for row in cli.json("assets", "list")["results"]}
+    assert (rows["dc-9"]["criticality"], rows["dc-9"]["services"], rows["ws-9"]["criticality"]) == ("high", ["ldap", "kerberos"], "medium")
+
+
+def test_a_wrong_inventory_is_one_line(cli, tmp_path):
+    (tmp_path / "hosts.csv").write_text("host,worth\ndc-9,much\n")
+    done = cli.run("assets", "import", str(tmp_path / "hosts.csv"))
+    assert (done.returncode, "row 1" in done.stderr, "Traceback" in done.stderr) == (1, True, False)
