@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from tests.chaos.cluster import Cluster
 from tests.chaos.tree import CLI, ROOT, Eyes, Tree
-from tests.production.shape import WEB, Production, Redis, until
+from tests.production.shape import Production, Redis, until
 
 PLUGIN = {
     "METADATA": "Metadata-Version: 2.1\nName: chaos-vendor\nVersion: 1\n",
@@ -170,7 +170,7 @@ class Servers(House):
 
     def tend(self) -> None:
         commands = {
-            "web": [sys.executable, *WEB, "--port", str(self.tree.port)],
+            "web": [*CLI, "web", "--port", str(self.tree.port)],
             "worker": [*CLI, "worker", "--concurrency", "4", "--processes", "2"],
             "beat": [*CLI, "beat"],
         }
