@@ -20,6 +20,8 @@ class Kind(TextChoices):
     DELIVERY_SENT = "delivery:sent", "sent the dead letter again"
     DELIVERY_DROPPED = "delivery:dropped", "dropped the dead letter"
     DEPLOYMENT_MOVED = "deployment:moved", "moved everything to another database"
+    DEPLOYMENT_BACKED_UP = "deployment:backed_up", "backed up everything"
+    DEPLOYMENT_RESTORED = "deployment:restored", "restored everything from a backup"
     KEY_ROTATED = "key:rotated", "rotated the key"
 
     ADAPTER_CREATED = "adapter:created", "added the adapter"

@@ -47,8 +47,10 @@ def shown(settings: dict[str, Any]) -> str:
 
 @contextlib.contextmanager
 def opened(alias: str, settings: dict[str, Any]) -> Iterator[BaseDatabaseWrapper]:
-    """Open a second database under a name of its own, and close it again."""
-    connections.settings |= connections.configure_settings({"default": connections.settings["default"], alias: settings})
+    """Open a second database under a name of its own, without a pool, and close it again."""
+    options = {name: value for name, value in settings["OPTIONS"].items() if name != "pool"}
+    own = {**settings, "OPTIONS": options}
+    connections.settings |= connections.configure_settings({"default": connections.settings["default"], alias: own})
     try:
         yield connections[alias]
     finally:

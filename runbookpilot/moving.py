@@ -66,7 +66,6 @@ def _alone(settings: dict[str, Any]) -> dict[str, Any]:
         start = f"PRAGMA busy_timeout={PATIENCE * 1000}; PRAGMA locking_mode=EXCLUSIVE; PRAGMA foreign_keys=ON"
         options |= {"timeout": PATIENCE, "init_command": start}
     else:
-        options.pop("pool", None)
         options["isolation_level"] = psycopg.IsolationLevel.REPEATABLE_READ
     return {**settings, "OPTIONS": options}
 

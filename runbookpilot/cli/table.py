@@ -34,6 +34,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stop": ("runbookpilot.cli.stop", "Stop every write at once, or lift a stop."),
     "doctor": ("runbookpilot.cli.doctor", "Check everything and say how to mend it."),
     "dead-letters": ("runbookpilot.cli.dead_letters", "List work that gave up; send it again, or drop it."),
+    "backup": ("runbookpilot.cli.backup", "Write everything into one file: database, keys, files of evidence."),
+    "restore": ("runbookpilot.cli.backup", "Put everything of a backup into an empty database."),
     "move": ("runbookpilot.cli.move", "Move everything into another, empty database: embedded to production, or back."),
     "settings": ("runbookpilot.cli.settings", "Show the settings in force, or the example file."),
     "version": ("runbookpilot.cli.version", "Print the version."),
