@@ -11,6 +11,7 @@ import structlog
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from adapters import checking
 from adapters.choices import Effect
 from adapters.contract import Action, Adapter
 from core.errors import DomainError, NotFound
@@ -67,19 +68,38 @@ def adapter(name: str) -> type[Adapter]:
         raise NoSuchAdapter(f"There is no adapter {name!r}.", hint=f"There are: {', '.join(sorted(adapters()))}.") from None
 
 
-@functools.cache
 def adapters() -> Mapping[str, type[Adapter]]:
-    """Return every adapter by name, loaded on first use; one from elsewhere that breaks the contract is left out and logged."""
-    found = {cls.name: cls for cls in map(import_string, (*BUILT_IN, *import_string(settings.STEP_ACTIONS)))}
+    """Return every adapter by name, loaded on first use; raises BreaksContract where one of ours breaks the contract."""
+    return _loaded()[0]
+
+
+def refused() -> Mapping[str, str]:
+    """Return the entry points of other packages whose adapters were refused, each with the reason."""
+    return _loaded()[1]
+
+
+def forget() -> None:
+    """Load all adapters anew when they are needed next, as after a package was installed."""
+    for known in (_loaded, own, actions):
+        known.cache_clear()
+
+
+@functools.cache
+def _loaded() -> tuple[Mapping[str, type[Adapter]], Mapping[str, str]]:
+    found = {cls.name: cls for cls in map(checked, map(import_string, (*BUILT_IN, *import_string(settings.STEP_ACTIONS))))}
+    wrong: dict[str, str] = {}
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
         try:
             cls = checked(point.load())
-        except Exception:
+            if cls.name in found:
+                raise BreaksContract(f"{cls.name} is a name that is taken.")
+        except Exception as error:
             # Another package's code may raise anything while it is loaded; it must not take the registry with it.
+            wrong[point.name] = error.sentence if isinstance(error, BreaksContract) else f"{type(error).__name__}: {error}"[:500]
             log.exception("adapter_refused", adapter=point.name)
-            continue
-        found.setdefault(cls.name, cls)
-    return found
+        else:
+            found[cls.name] = cls
+    return found, wrong
 
 
 @functools.cache
@@ -90,19 +110,12 @@ def own() -> Mapping[str, type[Adapter]]:
 
 
 def checked(cls: Any) -> type[Adapter]:
-    """Return `cls` where it keeps the contract; raises BreaksContract with the reason."""
-    if not (isinstance(cls, type) and issubclass(cls, Adapter)):
-        raise BreaksContract(f"{cls!r} is no subclass of adapters.contract.Adapter.")
-    for attribute in ("name", "vendor", "actions"):
-        if not getattr(cls, attribute, None):
-            raise BreaksContract(f"{cls.__name__} declares no {attribute}.")
-    if getattr(cls, "__abstractmethods__", None):
-        raise BreaksContract(f"{cls.__name__} lacks {', '.join(sorted(cls.__abstractmethods__))}.")
-    names = {action.name for action in cls.actions}
-    for action in cls.actions:
-        if action.look and action.look not in names:
-            raise BreaksContract(f"{action.name} looks through {action.look}, which {cls.__name__} does not have.")
-    return cls
+    """Return `cls` where it keeps the contract; raises BreaksContract with every reason why not."""
+    wrong = checking.problems(cls)
+    if wrong:
+        raise BreaksContract(f"{getattr(cls, '__name__', cls)} breaks the contract. {' '.join(wrong)}")
+    kept: type[Adapter] = cls
+    return kept
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from adapters import registry
 from adapters.choices import Health
 from adapters.models import AdapterInstance
 from audit.selectors import deliveries, guard
@@ -70,7 +71,12 @@ def _adapters() -> Finding:
     return not ill, f"Unhealthy adapters: {', '.join(ill) or 'none'}", "Run: runbookpilot adapters check NAME"
 
 
-CHECKS: tuple[Callable[[], Finding], ...] = (_python, _data, _database, _migrations, _journal, _secrets, _deliveries, _adapters)
+def _refused() -> Finding:
+    found = "; ".join(f"{name} ({reason})" for name, reason in registry.refused().items())
+    return not found, f"Refused adapters: {found or 'none'}", "Update or remove the package that brings it."
+
+
+CHECKS: tuple[Callable[[], Finding], ...] = (_python, _data, _database, _migrations, _journal, _secrets, _deliveries, _adapters, _refused)
 
 
 @click.command("doctor")

@@ -23,14 +23,9 @@ def call(instance: AdapterInstance, action: str, params: dict[str, Any], key: st
     row = calls.intend(
         instance=instance, environment="production", owner=("test", "1"), step="s", action=action, params=params, key=key, attempt=1, now=NOW
     )  # fmt: skip
-    outcome = calls.send(row, timeout=2)
+    outcome = calls.send(row, timeout=10)
     calls.conclude(row, outcome, now=NOW)
     return outcome
-
-
-@pytest.mark.parametrize("name", sorted(registry.adapters()))
-def test_every_adapter_keeps_the_contract(name: str) -> None:
-    assert registry.checked(registry.adapter(name)).name == name
 
 
 @pytest.mark.parametrize(
