@@ -72,16 +72,16 @@ def create(
     mode: Mode | None = None,
     rate: str = "",
     bind: bool = True,
+    declared: bool = False,
 ) -> AdapterInstance:
     """Return a new instance, bound to each capability of its adapter that has none yet; raises NameTaken, WrongConfig."""
     cls = registry.adapter(adapter)
     mode = mode or cls.modes[0]
-    _checked_mode(cls, mode)
-    _checked_config(cls, config or {}, secrets or {})
-    _checked_rate(rate)
+    validate(adapter=adapter, config=config or {}, secrets=secrets or {}, mode=mode, rate=rate)
     row = AdapterInstance(
         tenant_id=environment.tenant_id, environment=environment, adapter=adapter, name=name, config=dict(config or {}),
-        secrets=dict(secrets or {}) or None, mode=mode, rate=rate, created_at=now,
+        secrets=dict(secrets or {}) or None, mode=mode, rate=rate, declared=declared,
+        created_at=now,
     )  # fmt: skip
     try:
         with transaction.atomic():
@@ -106,20 +106,24 @@ def change(
     mode: Mode | None = None,
     enabled: bool | None = None,
     rate: str | None = None,
+    declared: bool = False,
 ) -> AdapterInstance:
-    """Change an instance; what is not given stays. Raises WrongConfig, or Declared where it comes from a file."""
-    if instance.declared:
+    """Change an instance; what is not given stays. Raises WrongConfig, or Declared where it comes from a file.
+
+    `declared` says that the file itself changes it: then the secrets given are all that it has.
+    """
+    if instance.declared != declared:
         raise Declared
     if config is not None:
         instance.config = dict(config)
     if secrets is not None:
-        instance.secrets = {**(instance.secrets or {}), **secrets}
+        instance.secrets = {**({} if declared else instance.secrets or {}), **secrets}
     instance.mode = mode or instance.mode
     instance.enabled = instance.enabled if enabled is None else enabled
     instance.rate = instance.rate if rate is None else rate
-    _checked_rate(instance.rate)
-    _checked_mode(registry.adapter(instance.adapter), instance.mode)
-    _checked_config(registry.adapter(instance.adapter), instance.config, instance.secrets or {})
+    validate(
+        adapter=instance.adapter, config=instance.config, secrets=instance.secrets or {}, mode=instance.mode, rate=instance.rate
+    )
     # Whoever has mended it wants to see at once whether that helped.
     instance.breaker = {}
     with transaction.atomic():
@@ -143,6 +147,23 @@ def bind(*, instance: AdapterInstance, capability: str, actor: Actor, now: dt.da
         was = before.instance.name if before else ""
         _journal(instance, Kind.ADAPTER_BOUND, actor, now, capability=capability, before=was, reason=reason[:500])
     return row
+
+
+def release(*, instance: AdapterInstance, actor: Actor, now: dt.datetime) -> AdapterInstance:
+    """Let an instance go that is no longer declared: it is disabled, and administrators may change it. Returns it."""
+    instance.declared, instance.enabled = False, False
+    with transaction.atomic():
+        instance.save(update_fields=["declared", "enabled"])
+        _journal(instance, Kind.ADAPTER_CHANGED, actor, now)
+    return instance
+
+
+def validate(*, adapter: str, config: Mapping[str, Any], secrets: Mapping[str, Any], mode: str | None, rate: str) -> None:
+    """Raise NoSuchAdapter, WrongMode or WrongConfig where an instance cannot be like this."""
+    cls = registry.adapter(adapter)
+    _checked_mode(cls, mode or cls.modes[0])
+    _checked_config(cls, config, secrets)
+    _checked_rate(rate)
 
 
 def check(*, instance: AdapterInstance, actor: Actor, now: dt.datetime) -> AdapterInstance:

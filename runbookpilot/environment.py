@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 PREFIX = "RUNBOOKPILOT_"
+#: What begins so declares instances of adapters, as `adapters.declared` reads it.
+ADAPTERS = "RUNBOOKPILOT_ADAPTER__"
 
 
 def _comma_separated(value: object) -> object:
@@ -42,6 +44,11 @@ class Settings(BaseModel):
     )
     tasks: Literal["q2", "celery", "inline"] = Field(
         "q2", description="What runs background work: q2 (embedded), celery (production) or inline (tests).", examples=["celery"]
+    )
+    adapters_file: str = Field(
+        "",
+        description="A YAML file that declares instances of adapters; they are read-only in the console.",
+        examples=["/etc/runbookpilot/adapters.yaml"],
     )
     call_threads: int = Field(16, ge=1, le=256, description="How many calls one process makes at once.", examples=["32"])
     debug: bool = Field(False, description="Django's debug mode. Never on a machine that others reach.", examples=["false"])
@@ -96,17 +103,31 @@ class ConfigurationError(Exception):
 
 def read(environ: Mapping[str, str], env_file: Path | None = None) -> Settings:
     """Return the settings; raises ConfigurationError that names every problem at once. The environment wins over the file."""
-    given = {**_from_file(env_file), **{name: value for name, value in environ.items() if name.startswith(PREFIX)}}
-    fields = {name.removeprefix(PREFIX).lower(): value for name, value in given.items()}
+    given = _given(environ, env_file)
+    fields = {name.removeprefix(PREFIX).lower(): value for name, value in given.items() if not name.startswith(ADAPTERS)}
     try:
         return Settings.model_validate({name: value for name, value in fields.items() if value != ""})
     except ValidationError as error:
         raise ConfigurationError("\n".join(["The configuration is not valid:", *map(_sentence, error.errors())])) from error
 
 
+def adapters(environ: Mapping[str, str], env_file: Path | None = None) -> dict[str, str]:
+    """Return the names that declare instances of adapters, with their values."""
+    return {name: value for name, value in _given(environ, env_file).items() if name.startswith(ADAPTERS) and value != ""}
+
+
+def _given(environ: Mapping[str, str], env_file: Path | None) -> dict[str, str]:
+    return {**_from_file(env_file), **{name: value for name, value in environ.items() if name.startswith(PREFIX)}}
+
+
 def load() -> Settings:
     """Return the settings of this process."""
-    return read(os.environ, Path(os.environ.get("ENV_FILE", ".env")))
+    return read(os.environ, env_file())
+
+
+def env_file() -> Path:
+    """Return where this process's .env file would be."""
+    return Path(os.environ.get("ENV_FILE", ".env"))
 
 
 def example() -> str:

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management import call_command
 
 from runbookpilot import supervisor
+from runbookpilot.cli import adapters
 
 
 @click.command("up")
@@ -29,9 +30,10 @@ def require_free(host: str, port: int) -> None:
 
 
 def prepare() -> None:
-    """Bring the database and the static files to this version."""
+    """Bring the database and the static files to this version, and the adapters to what is declared."""
     call_command("migrate", interactive=False, verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
+    adapters.apply_declared()
 
 
 def command(_name: str) -> click.Command:

@@ -1,5 +1,7 @@
 """Names, paths and time."""
 
+import os
+
 from core.paths import ROOT
 from core.private_files import secret_key
 from runbookpilot import environment
@@ -25,6 +27,9 @@ STATICFILES_DIRS = [ROOT / "static"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 WIRING = "runbookpilot.wiring.HANDLERS"
+ADAPTERS_FILE = OPERATOR.adapters_file
+#: Holds secrets, as its name tells Django's error pages.
+ADAPTERS_SECRET = environment.adapters(os.environ, environment.env_file())
 STEP_ACTIONS = "runbookpilot.registry.STEP_ACTIONS"
 MAX_LEVEL = OPERATOR.max_level
 L2_ENABLED = OPERATOR.enable_l2

@@ -155,6 +155,11 @@ def _() -> Call:
     return by(instances.bind, instance=driven.world().edr, capability="edr")
 
 
+@of(instances.release)
+def _() -> Call:
+    return by(instances.release, instance=driven.world().edr)
+
+
 @of(instances.check)
 def _() -> Call:
     return by(instances.check, instance=driven.world().edr)
