@@ -16,12 +16,15 @@ from accounts.models import Environment
 from adapters import breakers, errors, limits, registry
 from adapters.choices import Health, Mode
 from adapters.contract import Adapter, CallContext
-from adapters.models import AdapterInstance, Binding
+from adapters.models import AdapterInstance, Binding, SecretRead
 from audit import journal
 from audit.choices import Kind
 from core import canonical, clock
 from core.actors import Actor, system
 from core.errors import Conflict, Invalid, NotFound
+
+#: How many readings of secrets are journaled in one transaction.
+MOST_READS = 10_000
 
 
 class NoInstance(NotFound):
@@ -214,13 +217,31 @@ def _own(environment_id: uuid.UUID, capability: str) -> bool:
 
 
 def load(instance: AdapterInstance, *, actor: Actor, now: dt.datetime) -> Adapter:
-    """Return the adapter with the instance's configuration; reading its secrets is journaled."""
+    """Return the adapter with the instance's configuration. Each reading of its secrets is noted, for the journal to tell."""
     cls = registry.adapter(instance.adapter)
     secrets = instance.secrets or {}
     if secrets:
-        with transaction.atomic():
-            _journal(instance, Kind.SECRET_READ, actor, now, names=sorted(secrets))
+        SecretRead.objects.create(instance=instance, actor=actor.to_dict(), names=sorted(secrets), at=now)
     return cls(_checked_config(cls, instance.config, secrets), live=instance.mode == Mode.LIVE)
+
+
+def journal_reads(*, now: dt.datetime) -> int:
+    """Journal the readings of secrets that were noted, one entry for each instance and who read it; return how many there were.
+
+    A call reads its secrets each time. Entries of one stream wait for each other, so calls do not write them themselves.
+    """
+    with transaction.atomic():
+        rows = SecretRead.objects.select_for_update(skip_locked=True, of=("self",)).select_related("instance__environment")
+        found = list(rows.order_by("id")[:MOST_READS])
+        together: dict[tuple[object, str], list[SecretRead]] = {}
+        for row in found:
+            together.setdefault((row.instance_id, row.actor["id"]), []).append(row)
+        for reads in together.values():
+            who, names = Actor(**reads[0].actor), sorted({name for row in reads for name in row.names})
+            span = {"first": clock.iso(reads[0].at), "last": clock.iso(reads[-1].at)}
+            _journal(reads[0].instance, Kind.SECRET_READ, who, now, names=names, reads=len(reads), **span)
+        SecretRead.objects.filter(pk__in=[row.pk for row in found]).delete()
+    return len(found)
 
 
 def config_digest(instance: AdapterInstance) -> str:

@@ -33,6 +33,7 @@ PERIODIC = (
     Work("approvals.tasks.escalate_due", 5),
     Work("approvals.tasks.send_notices", 5, heavy=True),
     Work("compliance.tasks.seal_due", 5, heavy=True),
+    Work("adapters.tasks.journal_reads", 15, heavy=True),
     Work("audit.tasks.checkpoint", 60, heavy=True),
 )
 

@@ -3,5 +3,6 @@
 from adapters.models.calls import Call
 from adapters.models.instances import AdapterInstance, Binding
 from adapters.models.mocks import MockCall, MockScript
+from adapters.models.reads import SecretRead
 
-__all__ = ["AdapterInstance", "Binding", "Call", "MockCall", "MockScript"]
+__all__ = ["AdapterInstance", "Binding", "Call", "MockCall", "MockScript", "SecretRead"]

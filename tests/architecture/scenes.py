@@ -10,7 +10,6 @@ from accounts.choices import Channel, EnvironmentKind, Role
 from accounts.models import Membership
 from accounts.services import memberships, preferences, stops, tenants, tokens, users
 from adapters import instances
-from adapters.choices import Mode
 from approvals.choices import Outcome, Verdict
 from approvals.models import Request
 from approvals.services import decisions, requests
@@ -163,16 +162,6 @@ def _() -> Call:
 @of(instances.check)
 def _() -> Call:
     return by(instances.check, instance=driven.world().edr)
-
-
-@of(instances.load)
-def _() -> Call:
-    environment = factories.environment(factories.tenant())
-    instance = instances.create(
-        environment=environment, adapter="webhook", name="hook", config={"url": "https://example.org/"},
-        secrets={"secret": "s3cret-s3cret"}, mode=Mode.LIVE, actor=SETUP, now=NOW,
-    )  # fmt: skip
-    return by(instances.load, instance=instance)
 
 
 def asked() -> tuple[driven.World, Request]:

@@ -23,6 +23,7 @@ from tests.architecture.scenes_of_executions import ALL as SCENES
 APPS = ("accounts", "adapters", "approvals", "audit", "compliance", "entities", "incidents", "playbooks_app")
 #: Write services that journal nothing themselves, each with its reason.
 EXCUSED = {
+    "adapters.instances.load": "It notes each reading of a secret, and adapters.instances.journal_reads journals them together.",
     "compliance.services.history.save": "It saves a row with its history for services that journal the change.",
 }
 #: Kinds that nothing writes yet, each with what will.
