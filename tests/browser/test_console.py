@@ -28,7 +28,7 @@ QUEUE = "now/approvals"
 ISOLATE = "Isolate host ws-0417"
 PAGES = (
     "", "now/approvals", "now/executions", "now/incidents", "alerts", "playbooks", "compliance/coverage", "compliance/bundles",
-    "system/audit", "system/adapters", "system/adapters/new?adapter=webhook", "system/people", "system/stop", "nowhere/",
+    "system/audit", "system/adapters", "system/adapters/new?adapter=webhook", "system/people", "system/stop", "system/settings", "system/bindings", "nowhere/",
     "accounts/tenant/",
 )  # fmt: skip
 
