@@ -24,6 +24,7 @@ FAMILIES = (
     Family("benchmarks.embedded", ("B6",), postgres=False),
     Family("benchmarks.alerts", ("B7",), redis=True),
     Family("benchmarks.lists", ("B8",)),
+    Family("benchmarks.crowd", ("CROWD",), redis=True),
     Family("benchmarks.trail", ("B10",)),
     Family("benchmarks.start", ("B12",), postgres=False),
 )

@@ -55,10 +55,11 @@ def measure(_benches: list[str]) -> None:
 
 
 def _asks(count: int) -> list[web.Ask]:
-    return [("POST", "/api/v1/alerts", json.dumps(_alert(next(_numbers))).encode()) for _ in range(count)]
+    return [("POST", "/api/v1/alerts", json.dumps(alert(next(_numbers))).encode()) for _ in range(count)]
 
 
-def _alert(number: int) -> dict[str, Any]:
+def alert(number: int) -> dict[str, Any]:
+    """Return an alert as an endpoint agent sends it, of which one in ten matches."""
     technique = "T1047" if number % MATCHING == 0 else "T1566"
     return {
         "@timestamp": "2026-03-04T05:06:07Z",
