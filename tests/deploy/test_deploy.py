@@ -14,10 +14,11 @@ from typing import Any
 import click
 import pytest
 import yaml
+from prometheus_client import REGISTRY
 
-from runbookpilot import environment
+from runbookpilot import environment, gauges
 from runbookpilot.cli.table import COMMANDS
-from runbookpilot.cli.worker import GRACE
+from runbookpilot.cli.worker import GRACE, SPARE
 from runbookpilot.queues import QUEUES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -185,3 +186,33 @@ def test_every_queue_has_a_worker_in_production() -> None:
 def test_a_worker_in_production_gets_the_time_that_it_gives_its_tasks() -> None:
     worker = services(DEPLOY / "compose.production.yaml")["worker-executions"]
     assert float(worker["stop_grace_period"].removesuffix("s")) > GRACE
+
+
+def connections(words: list[str], pool: int) -> int:
+    """The most connections that the processes of a command open."""
+    given = parsed(words)
+    if words[0] == "worker":
+        threads = environment.Settings.model_fields["call_threads"].default
+        return int(given.params["processes"] * (given.params["concurrency"] + threads + SPARE))
+    return int(given.params.get("processes", 1) * pool) if words[0] in ("web", "beat") else 0
+
+
+def test_the_database_has_a_connection_for_everybody() -> None:
+    pool = environment.Settings.model_fields["database_pool"].default
+    found = services(DEPLOY / "compose.production.yaml")
+    most = int(found["database"]["command"][-1].partition("=")[2])
+    assert sum(connections(service["command"], pool) for service in found.values() if service["image"].startswith("runbookpilot:")) < most
+
+
+def test_the_guide_counts_the_connections_of_the_units() -> None:
+    pool = environment.Settings.model_fields["database_pool"].default
+    commands = [shlex.split(unit(path)["Service"]["ExecStart"].replace("%i", "alerts"))[1:] for path in UNITS]
+    total = sum(connections(words, pool) * (len(QUEUES) if words[0] == "worker" else 1) for words in commands)
+    assert f"= {total}:" in (ROOT / "docs" / "how-to" / "production.md").read_text()
+
+
+def test_the_guide_watches_numbers_that_there_are() -> None:
+    text = (ROOT / "docs" / "how-to" / "production.md").read_text()
+    metrics = {family.name for family in REGISTRY.collect()}
+    assert gauges.DEAD
+    assert set(re.findall(r"`(runbookpilot_\w+)`", text)) <= metrics
