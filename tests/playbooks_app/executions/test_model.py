@@ -1,0 +1,339 @@
+"""Any playbook, any vendor, any order of crashes, take-overs, decisions and clocks: the engine loses, repeats and invents nothing.
+
+After each rule everything in `truths` holds; at the end fair weather brings every execution to its end.
+"""
+
+import datetime as dt
+import os
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+
+from accounts.choices import Role
+from accounts.services import stops
+from approvals.choices import Verdict
+from approvals.models import Request
+from approvals.services import decisions, requests
+from core import clock
+from core.errors import DomainError
+from playbooks_app.choices import FINAL_EXECUTION
+from playbooks_app.services import executions, keeping, leases, runner, uncertain
+from playbooks_app.services.drive import Drive
+from tests import factories
+from tests.playbooks_app.executions import truths, worlds
+from tests.playbooks_app.executions.draws import ACTS, AROUND, HAPPENINGS, LEASE, MOVES, steps_of
+from tests.playbooks_app.executions.laboratory import Died, Lab, Laboratory
+
+#: A failure is shown as it was found: to look for a shorter one takes minutes.
+COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck), "phases": [Phase.generate], "report_multiple_bugs": False}
+QUICK = settings(max_examples=50, stateful_step_count=10, derandomize=True, **COMMON)
+DEEP = settings(max_examples=int(os.environ.get("EXAMPLES", "2000")), stateful_step_count=25, **COMMON)
+ROUNDS = 60
+
+
+class Engine(RuleBasedStateMachine):
+    """One execution, those who work on it, and a vendor."""
+
+    world = None
+    patch = None
+
+    def __init__(self):
+        super().__init__()
+        self.atomic = transaction.atomic()
+        self.atomic.__enter__()
+        self.now = factories.NOW
+        self.lab = Lab.laboratory = Laboratory()
+        self.lab.watchers.append(self.consented)
+        self.allowed, self.problems, self.dying, self.stopped = set(), [], None, False
+        self.execution, self.standing, self.pending = None, set(), False
+        self.patch.setattr(clock, "now", self.tick)
+        self.actor = self.world.analyst.actor()
+
+    def tick(self):
+        self.now += dt.timedelta(milliseconds=1)
+        return self.now
+
+    @initialize(steps=steps_of(), around=AROUND, before=HAPPENINGS, after=HAPPENINGS)
+    def start(self, steps, around, before, after):
+        """Begin, up to the first approval and past it: there most can go wrong."""
+        self.execution = self.world.begin(*steps, **around)
+        self.work(before)
+        if Request.objects.filter(status="pending").exists() and not self.stopped:
+            self.approve_and_work(after)
+
+    @rule(hap=HAPPENINGS)
+    def work(self, hap):
+        """A worker drives, and may die."""
+        self.prepare(*hap)
+        self.drive()
+        self.lab.looks_fail = False
+
+    @rule(hap=HAPPENINGS)
+    def work_on(self, hap):
+        """The same, for it is what happens most; whoever is due is awaited."""
+        self.execution.refresh_from_db()
+        at = self.execution.lease_until if self.execution.lease_owner else self.execution.wake_at
+        self.now = max(self.now, at or self.now)
+        self.work(hap)
+
+    @precondition(lambda self: "awaiting_approval" in self.standing and not self.stopped)
+    @rule(hap=HAPPENINGS)
+    def approve_and_work(self, hap):
+        self.decide(Verdict.APPROVE)
+        self.work(hap)
+
+    def prepare(self, answers, death, meanwhile, looks_fail):
+        """Let things happen while the next worker works."""
+        self.lab.looks_fail = looks_fail
+        self.lab.answers.clear()
+        self.lab.answers.extend(answers)
+        self.lab.meanwhile.clear()
+        self.lab.meanwhile.extend(getattr(self, f"meanwhile_{what}") for what in meanwhile)
+        self.dying = list(death) if death else None
+
+    def drive(self):
+        before = self.paused_or_ended()
+        sent = len(self.lab.sent)
+        try:
+            driven = runner.advance(self.execution.pk)
+        except Died:
+            return
+        finally:
+            self.dying = None
+        if before and len(self.lab.sent) > sent:
+            self.problems.append(f"it was {before}, and sent {self.lab.sent[sent:]}")
+        if driven:
+            self.rests()
+
+    def paused_or_ended(self):
+        """Why nothing may be sent to the vendor now; empty where something may."""
+        self.execution.refresh_from_db()
+        if self.execution.steps.filter(status="in_progress", call_id__isnull=False).exists():
+            return ""
+        if self.stopped:
+            return "stopped"
+        if "pause" in self.execution.control and not {"rollback", "cancel"} & set(self.execution.control):
+            return "paused"
+        queued = self.execution.steps.filter(status="simulated", approval_id__isnull=False).exists()
+        asked = "rollback" in self.execution.control
+        return self.execution.status if self.execution.status in FINAL_EXECUTION and not queued and not asked else ""
+
+    def rests(self):
+        """What a worker left behind that was not disturbed says by itself what it waits for."""
+        self.execution.refresh_from_db()
+        status = self.execution.status
+        if status in FINAL_EXECUTION or status in ("rolling_back", "executing") or self.execution.wake_at:
+            return
+        if status != truths.derived(self.execution, self.now):
+            self.problems.append(f"it says {status}, and its steps {truths.derived(self.execution, self.now)}")
+
+    def meanwhile_nothing(self):
+        pass
+
+    def meanwhile_overtaken(self):
+        """The vendor takes so long that the lease runs out, and another worker takes the execution over."""
+        action = self.lab.sent[-1].action
+        if action in ("lab.looked", "lab.unlooked") and not self.lab.sent[-1].done:
+            return
+        self.now += LEASE
+        dying, self.dying = self.dying, None
+        runner.advance(self.execution.pk)
+        self.dying = dying
+
+    def meanwhile_cancel(self):
+        self.ask(executions.cancel)
+
+    def meanwhile_pause(self):
+        self.ask(executions.pause)
+
+    def meanwhile_rollback(self):
+        self.ask(executions.rollback)
+
+    def meanwhile_abandon(self):
+        self.ask(executions.abandon)
+
+    def meanwhile_stop(self):
+        self.engage()
+
+    @rule(by=st.sampled_from(MOVES))
+    def move_clock(self, by):
+        self.now += by
+
+    @precondition(lambda self: self.pending and not self.stopped)
+    @rule(verdict=st.sampled_from([Verdict.APPROVE, Verdict.REJECT]))
+    def decide(self, verdict):
+        request = Request.objects.filter(status="pending").first()
+        if request is None or request.expires_at <= self.now:
+            return
+        decided = self.do(decisions.decide, request_id=request.pk, verdict=verdict, digest=request.digest, reason="seen")
+        if decided and verdict == Verdict.APPROVE:
+            self.allowed.add(request.pk)
+        self.wake()
+
+    @precondition(lambda self: self.pending)
+    @rule()
+    def expire(self):
+        pending = Request.objects.filter(status="pending").first()
+        self.now = max(self.now, pending.expires_at)
+        requests.expire_due(actor=factories.SETUP, now=clock.now())
+        self.allowed.update(Request.objects.filter(status="approved", decided_by_timeout=True).values_list("pk", flat=True))
+        self.wake()
+
+    @rule(what=st.sampled_from(ACTS))
+    def interfere(self, what):
+        self.ask(what)
+
+    @precondition(lambda self: "uncertain" in self.standing)
+    @rule(look=st.booleans())
+    def say_what_happened(self, look):
+        self.answer(self.execution.steps.filter(status="uncertain").first(), look=look)
+
+    @precondition(lambda self: "awaiting_input" in self.standing)
+    @rule(status=st.sampled_from(["completed", "skipped"]))
+    def work_by_hand(self, status):
+        run = self.execution.steps.filter(status="awaiting_input").first()
+        self.do(executions.update_step, execution_id=self.execution.pk, step_id=run.step_id, status=status)
+
+    @precondition(lambda self: not self.stopped)
+    @rule()
+    def engage(self):
+        if not self.stopped:
+            stops.engage(tenant=self.world.tenant, reason="x", actor=factories.SETUP, now=clock.now())
+            self.stopped = True
+
+    @precondition(lambda self: self.stopped)
+    @rule()
+    def release(self):
+        stops.release(tenant=self.world.tenant, reason="x", actor=factories.SETUP, now=clock.now())
+        self.stopped = False
+
+    @invariant()
+    def everything_holds(self):
+        if self.execution is None:
+            return
+        found = [*self.problems, *truths.hold(self.execution, self.lab)]
+        assert not found, found
+        self.standing = set(self.execution.steps.values_list("status", flat=True))
+        self.pending = Request.objects.filter(status="pending").exists()
+
+    def teardown(self):
+        try:
+            self.fair_weather()
+            self.everything_holds()
+        finally:
+            transaction.set_rollback(True)
+            self.atomic.__exit__(None, None, None)
+
+    def fair_weather(self):
+        """Everything that people and time can do is done: the execution ends."""
+        self.lab.answers.clear()
+        self.lab.meanwhile.clear()
+        if self.stopped:
+            self.release()
+        for _ in range(ROUNDS):
+            self.execution.refresh_from_db()
+            if self.execution.status in FINAL_EXECUTION and not self.execution.lease_owner and not self.execution.wake_at:
+                return
+            self.help()
+        raise AssertionError(f"it does not end: {self.execution.status}, {list(self.execution.steps.values_list('step_id', 'status'))}")
+
+    def help(self):
+        if "pause" in self.execution.control:
+            self.ask(executions.resume)
+        for request in Request.objects.filter(status="pending", expires_at__gt=self.now):
+            self.do(decisions.decide, request_id=request.pk, verdict=Verdict.APPROVE, digest=request.digest, reason="seen")
+            self.allowed.add(request.pk)
+            self.wake()
+        requests.expire_due(actor=factories.SETUP, now=clock.now())
+        self.allowed.update(Request.objects.filter(status="approved", decided_by_timeout=True).values_list("pk", flat=True))
+        for run in self.execution.steps.filter(status="uncertain"):
+            self.answer(run, look=False)
+        for run in self.execution.steps.filter(status="awaiting_input"):
+            self.do(executions.update_step, execution_id=self.execution.pk, step_id=run.step_id, status="completed")
+        self.execution.refresh_from_db()
+        at = self.execution.lease_until if self.execution.lease_owner else self.execution.wake_at
+        self.now = max(self.now, at or self.now)
+        self.drive()
+
+    def answer(self, run, *, look):
+        done = self.lab.did(run.action, run.step_id)
+        answer = "look" if look else "happened" if done else "not_happened"
+        self.do(uncertain.answer, execution_id=self.execution.pk, step_id=run.step_id, said=answer, reason="seen")
+
+    def ask(self, what):
+        self.do(what, execution_id=self.execution.pk, reason="because")
+
+    def do(self, service, **given):
+        """Ask as a person does; what is refused changes nothing."""
+        before = list(self.execution.steps.order_by("pk").values_list("step_id", "status"))
+        try:
+            with transaction.atomic():
+                return service(actor=self.actor, now=clock.now(), **given)
+        except DomainError:
+            assert before == list(self.execution.steps.order_by("pk").values_list("step_id", "status"))
+            return None
+
+    def wake(self):
+        """What the pump does with a decision."""
+        leases.wake(self.execution.pk, now=self.now)
+
+    def consented(self, action, what):
+        """At the moment at which a write reaches the vendor: people agreed to it, and no stop stands."""
+        if self.stopped:
+            self.problems.append(f"{action} of {what} was sent while a stop stands")
+        run = self.execution.steps.filter(step_id=what).first()
+        if action in ("lab.tell", "lab.unkeyed", "lab.unlooked") or run is None:
+            return
+        asked = run.iteration_of_id or run.pk
+        newest = Request.objects.filter(subject_id=str(asked)).order_by("-created_at", "-id").first()
+        if newest is None or newest.pk not in self.allowed:
+            self.problems.append(f"{action} of {what} was sent without consent")
+
+
+def _dying(machine, name):
+    """A driver's method that may be the last thing that its worker does."""
+    real = getattr(Drive, name)
+
+    def method(self, *args):
+        moment = machine().dying
+        if not moment or moment[0] != name:
+            return real(self, *args)
+        moment[1] -= 1
+        if moment[1]:
+            return real(self, *args)
+        if moment[2]:
+            real(self, *args)
+        raise Died
+
+    return method
+
+
+@pytest.fixture
+def machine(world, laboratory, monkeypatch):
+    """The machine, in a tenant whose one adapter is the laboratory."""
+    alive = []
+    monkeypatch.setattr(keeping, "watch", lambda *_args, **_kwargs: None)
+    lead = factories.user(Role.LEAD, world.tenant)
+
+    class Here(Engine):
+        def __init__(self):
+            alive[:] = [self]
+            super().__init__()
+
+    Here.world, Here.patch = worlds.World(world.tenant, world.environment, lead, world.edr), monkeypatch
+    for name in ("_write", "release"):
+        monkeypatch.setattr(Drive, name, _dying(lambda: alive[0], name))
+    return Here
+
+
+def test_the_engine_loses_repeats_and_invents_nothing(machine):
+    run_state_machine_as_test(machine, settings=QUICK)
+
+
+@pytest.mark.slow
+def test_the_engine_loses_repeats_and_invents_nothing_in_the_long_run(machine):
+    run_state_machine_as_test(machine, settings=DEEP)
+

@@ -1,0 +1,132 @@
+"""What holds of an execution at every moment, told by the vendor's record, the journal and the rows; written apart from the engine."""
+
+from collections import defaultdict
+
+from approvals.models import Request
+from audit.selectors import entries
+from audit.services import verify
+from playbooks_app.choices import FINAL_EXECUTION
+from playbooks_app.engine import states
+from playbooks_app.models import Execution
+from tests.playbooks_app.executions.laboratory import OPPOSITE
+
+ENDED = ("completed", "failed", "cancelled", "abandoned", "rolled_back")
+#: A step that has not ended, or of which it is said that nobody knows.
+OPEN = ("in_progress", "uncertain", "not_started", "awaiting_approval", "blocked")
+UNDO_OF = {there: back for back, there in OPPOSITE.items()}
+
+
+def hold(execution, laboratory):
+    """Say what does not hold; empty where everything does."""
+    execution.refresh_from_db()
+    told = list(entries.of_stream(f"execution:{execution.pk}"))
+    runs = {run.step_id: run for run in execution.steps.all()}
+    return [
+        *_numbers(told), *_chain(execution), *_legal(told), *_once(laboratory), *_claims(runs, laboratory), *_backwards(told),
+        *_stuck(execution, runs),
+    ]  # fmt: skip
+
+
+def _numbers(told):
+    numbers = [entry.seq for entry in told]
+    if numbers != list(range(1, len(numbers) + 1)):
+        yield f"numbers {numbers}"
+
+
+def _chain(execution):
+    yield from (problem.sentence for problem in verify.run(stream=f"execution:{execution.pk}").problems)
+
+
+def _legal(told):
+    """Each status in the journal follows from the one before by the table; what has ended goes to rolling back alone."""
+    steps, status = defaultdict(lambda: "not_started"), "planning"
+    for entry in told:
+        after = entry.data.get("status")
+        if entry.subject_kind == "step":
+            before, steps[entry.data["step"]] = steps[entry.data["step"]], after
+            if after != before and after not in states.STEP[before]:
+                yield f"step {entry.data['step']} went from {before} to {after} with {entry.seq}"
+            if after == before and entry.kind in ("step:finished", "undo:finished"):
+                yield f"step {entry.data['step']} finished again with {entry.seq}"
+        elif entry.subject_kind == "execution" and after:
+            before, status = status, after
+            if after != before and after not in states.EXECUTION[before] and before != "planning":
+                yield f"it went from {before} to {after} with {entry.seq}"
+            if before in ENDED and after not in (before, "rolling_back"):
+                yield f"it had ended as {before} and went to {after}"
+
+
+def _once(laboratory):
+    """No write is carried out twice; one that may not be repeated reaches the vendor again only if it was not done."""
+    for one in {(sent.action, sent.what) for sent in laboratory.sent}:
+        if laboratory.did(*one) > 1:
+            yield f"{one} was carried out {laboratory.did(*one)} times"
+    blind = [sent for sent in laboratory.sent if sent.action in ("lab.blind", "lab.tell")]
+    for number, sent in enumerate(blind):
+        if any(later.what == sent.what for later in blind[number + 1 :]) and sent.done:
+            yield f"{sent} was followed by another"
+
+
+def _claims(runs, laboratory):
+    """Nothing says that it happened what the vendor did not do, nor that it did not happen what the vendor did."""
+    for run in runs.values():
+        if not run.action or run.action == "lab.status" or run.mode == "simulated" or _has_iterations(run, runs):
+            continue
+        happened = bool(laboratory.did(run.action, run.step_id.removeprefix("undo:")))
+        if run.status in ("completed", "rolled_back") and run.mode == "real" and not happened:
+            yield f"{run.step_id} says {run.status}, and the vendor did nothing"
+        if run.status in ("failed", "skipped") and happened:
+            yield f"{run.step_id} says {run.status}, and the vendor did it"
+        if run.status == "cancelled" and happened and not _known_uncertain(run):
+            yield f"{run.step_id} says cancelled, and the vendor did it"
+        if run.status == "rolled_back" and not laboratory.did(UNDO_OF[run.action], run.step_id):
+            yield f"{run.step_id} says rolled_back, and the vendor did not undo it"
+
+
+def _has_iterations(run, runs):
+    return any(other.iteration_of_id == run.pk for other in runs.values())
+
+
+def _known_uncertain(run):
+    """Whether the page of a step that was cancelled says that nobody knows what became of it."""
+    return bool(run.error and run.error.get("outcome_unknown"))
+
+
+def _backwards(told):
+    """Undos begin in the reverse order of completion."""
+    done = {entry.data["step"]: entry.seq for entry in told if entry.subject_kind == "step" and entry.data["status"] == "completed"}
+    undone = [done[entry.data["step"].removeprefix("undo:")] for entry in told if entry.kind == "undo:started"]
+    first = list(dict.fromkeys(undone))
+    if first != sorted(first, reverse=True):
+        yield f"undone in the order {first}"
+
+
+def _halts(execution):
+    halting = [step["id"] for step in execution.version.document["steps"] if step.get("on_error", "halt") == "halt"]
+    return execution.steps.filter(status="failed", step_id__in=halting).exists()
+
+
+def _stuck(execution, runs):
+    """What has not ended is driven, will be looked at again, or names whom it waits for."""
+    if execution.status in FINAL_EXECUTION or execution.lease_owner or execution.wake_at or execution.status == "executing":
+        return
+    if "pause" in execution.control or any(run.status in ("awaiting_input", "uncertain") and run.waiting_for for run in runs.values()):
+        return
+    if Request.objects.filter(pk__in=[run.approval_id for run in runs.values() if run.approval_id], status="pending").exists():
+        return
+    if Execution.objects.filter(parent_step__execution=execution).exclude(status__in=FINAL_EXECUTION).exists():
+        return
+    yield f"it is {execution.status} and waits for nobody: {[(run.step_id, run.status) for run in runs.values()]}"
+
+
+def derived(execution, now):
+    """The status of an execution that rests, from its steps alone. One that is about to fail waits for what nobody knows yet."""
+    statuses = set(execution.steps.values_list("status", flat=True))
+    fails = _halts(execution) or (execution.deadline is not None and execution.deadline <= now)
+    if "uncertain" in statuses and fails:
+        return "awaiting_input"
+    if "pause" in execution.control:
+        return "paused"
+    if "awaiting_approval" in statuses:
+        return "awaiting_approval"
+    return "awaiting_input" if statuses & {"awaiting_input", "uncertain"} else "waiting"
