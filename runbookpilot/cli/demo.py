@@ -3,7 +3,7 @@
 import click
 
 from runbookpilot import supervisor
-from runbookpilot.cli import output, serve
+from runbookpilot.cli import output, ports, serve
 from runbookpilot.demo import content, load
 
 
@@ -15,7 +15,7 @@ from runbookpilot.demo import content, load
 def demo(no_serve: bool, host: str, port: int, as_json: bool) -> None:
     """Load a tenant, people of every role, mock adapters, playbooks and alerts; then serve them."""
     if not no_serve:
-        serve.require_free(host, port)
+        ports.require_free(host, port)
     serve.prepare()
     with output.told():
         load.load()

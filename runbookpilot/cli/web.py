@@ -1,4 +1,4 @@
-"""`runbookpilot web` and `runbookpilot prepare`"""
+"""`runbookpilot web`"""
 
 import os
 import sys
@@ -6,7 +6,7 @@ import sys
 import click
 
 from runbookpilot import environment, supervisor
-from runbookpilot.cli import serve
+from runbookpilot.cli import ports
 
 
 @click.command("web")
@@ -19,7 +19,7 @@ def web(host: str, port: int, processes: int) -> None:
         environment.load()
     except environment.ConfigurationError as error:
         raise click.ClickException(str(error)) from error
-    serve.require_free(host, port)
+    ports.require_free(host, port)
     command = supervisor.web(host=host, port=port, processes=processes)
     click.echo(f"Serves http://{host}:{port}/ with {processes} processes.")
     sys.stdout.flush()
@@ -27,13 +27,6 @@ def web(host: str, port: int, processes: int) -> None:
     os.execv(command[0], command)  # noqa: S606
 
 
-@click.command("prepare")
-def prepare() -> None:
-    """Bring the database and the static files to this version, before anything of it starts (production)."""
-    serve.prepare()
-    click.echo("The database and the static files are at this version.")
-
-
-def command(name: str) -> click.Command:
+def command(_name: str) -> click.Command:
     """Return the command of this name, for the table."""
-    return {"web": web, "prepare": prepare}[name]
+    return web

@@ -8,6 +8,7 @@ import pytest
 
 from playbooks_app.services import playbooks
 from runbookpilot import catalogue
+from runbookpilot.cli.table import WITHOUT_DJANGO
 from tests.runbookpilot.cli.test_run import alert
 
 
@@ -169,6 +170,12 @@ def test_settings_hide_secrets(cli, analyst):
 
 def test_help_names_every_command(cli):
     assert {"run", "init", "up", "doctor"} <= set(cli.run("--help").stdout.split())
+
+
+@pytest.mark.parametrize("command", sorted(WITHOUT_DJANGO))
+def test_a_command_that_needs_no_django_starts_without_it(cli, command):
+    done = cli.run(command, "--help")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
