@@ -64,13 +64,14 @@ def settle(drive: Drive, result: Result) -> None:
     """Apply what came of an undo."""
     run, now = drive.runs[result.run_id], clock.now()
     done = drive.runs[result.run_id.removeprefix(UNDO)]
+    unknown = _looked(result)
     drive.batch.calls.append(calls.settle(result.call, result.outcome, now=now))
     error = result.outcome.error
     if isinstance(error, errors.Stopped):
         drive.place(run, StepStatus.NOT_STARTED, now, kind=Kind.STEP_WAITING, why="an emergency stop stands")
         return
     if error is not None:
-        run.error = error.to_dict()
+        run.error = {**error.to_dict(), "outcome_unknown": unknown}
         drive.place(run, StepStatus.FAILED, now, error=error.code)
         return
     output: Any = canonical.plain(result.outcome.output)
@@ -81,17 +82,30 @@ def settle(drive: Drive, result: Result) -> None:
     outcomes.report(drive, done, [result.call.pk], ApprovalOutcome.UNDONE)
 
 
-def _flight(run: StepRun, row: CallRow) -> Flight:
-    return Flight(Result(run.step_id, row, calls.Outcome(), settle), calling.DEFAULT_TIMEOUT.total_seconds())
+def _looked(result: Result) -> bool:
+    """Look where an undo was not answered, and take it as made where it was; return whether nobody can tell."""
+    error = result.outcome.error
+    if error is None or isinstance(error, errors.Stopped) or not (error.outcome_unknown or result.repeated):
+        return False
+    settled = calls.look(result.call)
+    if settled:
+        result.outcome, result.found = calls.Outcome(output={}), "by looking"
+    return settled is None
+
+
+def _flight(run: StepRun, row: CallRow, *, repeated: bool = False) -> Flight:
+    result = Result(run.step_id, row, calls.Outcome(), settle, repeated=repeated)
+    return Flight(result, calling.DEFAULT_TIMEOUT.total_seconds())
 
 
 def _recover(drive: Drive, run: StepRun) -> Flight | None:
     """An undo whose worker stopped: repeated where that is safe, else looked at, else left to a person."""
     row = CallRow.objects.select_related("instance").get(pk=run.call_id)
     assert row.instance is not None  # noqa: S101
-    settled = False if calls.action_of(row.instance, row.action).repeatable else calls.look(row)
+    repeatable = calls.action_of(row.instance, row.action).repeatable
+    settled = False if repeatable else calls.look(row)
     if settled is False:
-        return _flight(run, row)
+        return _flight(run, row, repeated=repeatable)
     outcome, found = calls.Outcome(output={}), "by looking"
     if settled is None:
         unknown = errors.CallTimeout("The worker stopped while undoing, and nobody can look: check by hand.")

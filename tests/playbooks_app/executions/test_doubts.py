@@ -4,7 +4,7 @@ import pytest
 
 from accounts.services import stops
 from core import clock
-from playbooks_app.services import uncertain
+from playbooks_app.services import executions, uncertain
 from tests import factories
 from tests.playbooks_app.executions.laboratory import Died
 from tests.playbooks_app.executions.worlds import driven, later, step
@@ -60,3 +60,36 @@ def test_a_stop_that_keeps_a_repeat_back_does_not_say_that_nothing_happened(worl
     stops.engage(tenant=world.tenant, reason="x", actor=factories.SETUP, now=clock.now())
     run = step(driven(execution), "dump")
     assert (run.status, run.error["outcome_unknown"]) == ("awaiting_approval", True)
+
+
+def undone(world, laboratory, *answers):
+    """What became of a write, and of its undo that was answered like this."""
+    isolate = {"id": "isolate", "action": "lab.looked", "with": {"what": "isolate"}}
+    execution = driven(world.begin({**isolate, "rollback": {"action": "lab.unlooked", "with": {"what": "isolate"}}}))
+    world.decide()
+    driven(execution)
+    laboratory.answers.extend(answers)
+    executions.rollback(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+    driven(execution)
+    return step(execution, "isolate").status, step(execution, "undo:isolate")
+
+
+def test_an_undo_that_was_not_answered_and_happened_is_found_by_looking(world, laboratory):
+    status, undo = undone(world, laboratory, "lost after")
+    assert (status, undo.status, laboratory.is_on("isolate")) == ("rolled_back", "completed", False)
+
+
+def test_an_undo_that_was_not_answered_and_did_not_happen_has_failed(world, laboratory):
+    status, undo = undone(world, laboratory, "lost before")
+    assert (status, undo.status, undo.error["outcome_unknown"]) == ("completed", "failed", False)
+
+
+def test_an_undo_of_which_nobody_can_tell_says_so(world, laboratory):
+    execution = driven(world.begin({**DUMP, "rollback": {"action": "lab.unkeyed", "with": {"what": "dump"}}}))
+    world.decide()
+    driven(execution)
+    laboratory.answers.append("lost after")
+    executions.rollback(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+    driven(execution)
+    undo = step(execution, "undo:dump")
+    assert (undo.status, undo.error["outcome_unknown"]) == ("failed", True)

@@ -75,7 +75,7 @@ def _claims(runs, laboratory):
         happened = bool(laboratory.did(run.action, run.step_id.removeprefix("undo:")))
         if run.status in ("completed", "rolled_back") and run.mode == "real" and not happened:
             yield f"{run.step_id} says {run.status}, and the vendor did nothing"
-        if run.status in ("failed", "skipped") and happened:
+        if run.status in ("failed", "skipped") and happened and not (run.undo_of_id and _known_uncertain(run)):
             yield f"{run.step_id} says {run.status}, and the vendor did it"
         if run.status == "cancelled" and happened and not _known_uncertain(run):
             yield f"{run.step_id} says cancelled, and the vendor did it"
