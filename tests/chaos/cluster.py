@@ -60,4 +60,4 @@ class Cluster:
 
 def is_there() -> bool:
     """Return whether PostgreSQL's programs are."""
-    return bool(PLACES) or shutil.which("pg_ctl") is not None
+    return bool(PLACES) or shutil.which("initdb") is not None

@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 from typing import ClassVar
 
+from tests.chaos import cluster
 from tests.chaos.cluster import Cluster
 from tests.chaos.tree import CLI, ROOT, Eyes, Tree
-from tests.production.shape import Production, Redis, until
+from tests.production.shape import Production, Redis, redis_is_there, until
 
 PLUGIN = {
     "METADATA": "Metadata-Version: 2.1\nName: chaos-vendor\nVersion: 1\n",
@@ -36,6 +37,11 @@ class House:
     #: What a process does, by a word of its command line.
     words: ClassVar[dict[str, str]]
     faults: ClassVar[dict[str, int]] = {"kill worker": 8, "kill web": 2, "kill all": 1, "freeze worker": 3, "step clock": 2}
+
+    @classmethod
+    def missing(cls) -> list[str]:
+        """Return the programs that this shape needs and that are not here."""
+        return []
 
     def furnish(self, url: str) -> list[str]:
         """Fill the database before anything runs; return the tokens of two people."""
@@ -157,6 +163,11 @@ class Servers(House):
     faults: ClassVar[dict[str, int]] = {
         **House.faults, "kill beat": 1, "restart postgres": 2, "cut connections": 3, "restart redis": 2, "flush redis": 2,
     }  # fmt: skip
+
+    @classmethod
+    def missing(cls) -> list[str]:
+        here = {"initdb": cluster.is_there(), "redis-server": redis_is_there()}
+        return [program for program, found in here.items() if not found]
 
     def __init__(self, folder: Path) -> None:
         self.cluster = Cluster(folder / "postgres")

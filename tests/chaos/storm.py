@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import random
 import secrets
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -225,14 +226,22 @@ def main() -> int:
     options.add_argument("--seed", default="")
     options.add_argument("--minutes", type=float, default=10.0, help="for each shape")
     options.add_argument("--shape", choices=[*SHAPES, "both"], default="both")
-    options.add_argument("--keep", action="store_true", help="keep the folder with logs, record and database")
+    options.add_argument("--keep", action="store_true", help="keep the folder with logs, record and database also where all holds")
     given = options.parse_args()
     seed = given.seed or secrets.token_hex(4)
     found = 0
     for shape in SHAPES if given.shape == "both" else [given.shape]:
+        missing = SHAPES[shape].missing()
+        if missing:
+            say(f"{shape}: not done, for there is no {' and no '.join(missing)} on this machine")
+            found += 1
+            continue
         folder = Path(tempfile.mkdtemp(prefix=f"storm-{shape}-"))
         folder.chmod(0o755)
-        found += weather(shape, seed, given.minutes, folder)
+        wrong = weather(shape, seed, given.minutes, folder)
+        found += wrong
+        if not (wrong or given.keep):
+            shutil.rmtree(folder, ignore_errors=True)
     say(f"make chaos SEED={seed} MINUTES={given.minutes:g} SHAPE={given.shape} repeats this storm")
     return 1 if found else 0
 
