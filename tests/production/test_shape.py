@@ -2,8 +2,10 @@
 
 import signal
 import time
+from pathlib import Path
 
 import pytest
+from celery import Celery
 
 from tests.chaos.tree import CLI
 from tests.production.shape import Production, Watcher, alert_of, until
@@ -105,6 +107,14 @@ def test_decisions_taken_before_and_after_an_outage_are_carried_out(house: Produ
     approve_all(house, seen, *hosts)
     counts = seen.eyes.rows("SELECT count(*) FROM adapters_mockcall WHERE action = 'edr.isolate_host'")
     assert counts == [(len(hosts),)]
+
+
+def test_a_message_that_no_worker_runs_is_seen_as_a_dead_letter(house: Production, seen: Watcher, tmp_path: Path) -> None:
+    with Celery(broker=house.redis.url) as stranger:
+        stranger.send_task("core.tasks.run", kwargs={"path": "os.mkdir", "kwargs": {"path": str(tmp_path / "made")}}, queue="executions")
+    until(lambda: '"os.mkdir"' in house.run(*CLI, "dead-letters", "list", "--json").stdout, "It was not kept.", seconds=30)
+    assert 'runbookpilot_dead_letters{task="os.mkdir"} 1.0' in house.get("metrics")[1]
+    assert not (tmp_path / "made").exists()
 
 
 def test_two_beats_do_nothing_twice(house: Production, seen: Watcher) -> None:
