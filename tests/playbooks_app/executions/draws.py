@@ -49,6 +49,7 @@ KINDS = st.one_of(
     st.sampled_from([
         lambda step_id: {"id": step_id, "kind": "manual", "instructions": "x"},
         lambda step_id: {"id": step_id, "kind": "wait", "duration": "1m"},
+        lambda step_id: {"id": step_id, "kind": "playbook", "playbook": "child", "with": {"what": f"{step_id}/c"}},
     ]),
 )  # fmt: skip
 AROUND = st.fixed_dictionaries(
@@ -57,6 +58,15 @@ AROUND = st.fixed_dictionaries(
         "rollback": st.sampled_from([{"on": ["cancel"]}, {"on": ["failure", "timeout"]}]), "timeout": st.just("30m"),
     },
 )  # fmt: skip
+#: What a step of another playbook runs.
+CHILD = {
+    "apiVersion": "runbookpilot/v1", "metadata": {"id": "child", "name": "Child", "version": "1.0.0"}, "level": "L2",
+    "inputs": {"what": {}},
+    "steps": [{
+        "id": "c", "action": "lab.keyed", "with": {"what": "{{ inputs.what }}"},
+        "rollback": {"action": "lab.unkeyed", "with": {"what": "{{ inputs.what }}"}},
+    }],
+}  # fmt: skip
 #: What the worker is about to do when it dies, and how often it has done it before.
 DEATHS = st.one_of(st.none(), st.none(), st.tuples(st.sampled_from(["_write", "release"]), st.integers(1, 4), st.booleans()))
 ACTS = [

@@ -8,6 +8,7 @@ import os
 
 import pytest
 from django.db import transaction
+from django.db.models import Min
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
@@ -20,16 +21,19 @@ from approvals.services import decisions, requests
 from core import clock
 from core.errors import DomainError
 from playbooks_app.choices import FINAL_EXECUTION
+from playbooks_app.models import Execution, Playbook, PlaybookVersion, StepRun
 from playbooks_app.services import executions, keeping, leases, runner, uncertain
 from playbooks_app.services.drive import Drive
+from playbooks_app.spec import loader
+from playbooks_app.tasks.executions import due
 from tests import factories
 from tests.playbooks_app.executions import truths, worlds
-from tests.playbooks_app.executions.draws import ACTS, AROUND, HAPPENINGS, LEASE, MOVES, steps_of
+from tests.playbooks_app.executions.draws import ACTS, AROUND, CHILD, HAPPENINGS, LEASE, MOVES, steps_of
 from tests.playbooks_app.executions.laboratory import Died, Lab, Laboratory
 
 #: A failure is shown as it was found: to look for a shorter one takes minutes.
 COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck), "phases": [Phase.generate], "report_multiple_bugs": False}
-QUICK = settings(max_examples=50, stateful_step_count=10, derandomize=True, **COMMON)
+QUICK = settings(max_examples=30, stateful_step_count=10, derandomize=True, **COMMON)
 DEEP = settings(max_examples=int(os.environ.get("EXAMPLES", "2000")), stateful_step_count=25, **COMMON)
 ROUNDS = 60
 
@@ -59,10 +63,27 @@ class Engine(RuleBasedStateMachine):
     @initialize(steps=steps_of(), around=AROUND, before=HAPPENINGS, after=HAPPENINGS)
     def start(self, steps, around, before, after):
         """Begin, up to the first approval and past it: there most can go wrong."""
+        self.child()
         self.execution = self.world.begin(*steps, **around)
         self.work(before)
         if Request.objects.filter(status="pending").exists() and not self.stopped:
             self.approve_and_work(after)
+
+    def child(self):
+        """A playbook that steps may run."""
+        tenant = self.world.tenant
+        playbook = Playbook.objects.create(tenant=tenant, slug="child", name="Child")
+        playbook.active_version = PlaybookVersion.objects.create(
+            tenant=tenant, playbook=playbook, number="1.0.0", source="", document=CHILD, digest=loader.digest_of(CHILD), level="L2",
+            status="active",
+        )  # fmt: skip
+        playbook.save()
+
+    @rule(number=st.integers(0, 3))
+    def turn(self, number):
+        """Look at another of the executions, where a step has started one."""
+        rows = list(Execution.objects.order_by("pk"))
+        self.execution = rows[number % len(rows)]
 
     @rule(hap=HAPPENINGS)
     def work(self, hap):
@@ -214,7 +235,7 @@ class Engine(RuleBasedStateMachine):
     def everything_holds(self):
         if self.execution is None:
             return
-        found = [*self.problems, *truths.hold(self.execution, self.lab)]
+        found = [*self.problems, *(told for row in Execution.objects.all() for told in truths.hold(row, self.lab))]
         assert not found, found
         self.standing = set(self.execution.steps.values_list("status", flat=True))
         self.pending = Request.objects.filter(status="pending").exists()
@@ -234,32 +255,39 @@ class Engine(RuleBasedStateMachine):
         if self.stopped:
             self.release()
         for _ in range(ROUNDS):
-            self.execution.refresh_from_db()
-            if self.execution.status in FINAL_EXECUTION and not self.execution.lease_owner and not self.execution.wake_at:
+            for row in Execution.objects.order_by("-pk"):
+                self.execution = row
+                self.help()
+            if not Execution.objects.exclude(status__in=FINAL_EXECUTION, lease_owner="", wake_at=None).exists():
                 return
-            self.help()
-        raise AssertionError(f"it does not end: {self.execution.status}, {list(self.execution.steps.values_list('step_id', 'status'))}")
+            self.sweep()
+        raise AssertionError(f"it does not end: {list(StepRun.objects.values_list('execution__status', 'step_id', 'status'))}")
 
     def help(self):
+        """Do what people can."""
         if "pause" in self.execution.control:
             self.ask(executions.resume)
         for request in Request.objects.filter(status="pending", expires_at__gt=self.now):
             self.do(decisions.decide, request_id=request.pk, verdict=Verdict.APPROVE, digest=request.digest, reason="seen")
             self.allowed.add(request.pk)
             self.wake()
-        requests.expire_due(actor=factories.SETUP, now=clock.now())
-        self.allowed.update(Request.objects.filter(status="approved", decided_by_timeout=True).values_list("pk", flat=True))
         for run in self.execution.steps.filter(status="uncertain"):
             self.answer(run, look=False)
         for run in self.execution.steps.filter(status="awaiting_input"):
             self.do(executions.update_step, execution_id=self.execution.pk, step_id=run.step_id, status="completed")
-        self.execution.refresh_from_db()
-        at = self.execution.lease_until if self.execution.lease_owner else self.execution.wake_at
-        self.now = max(self.now, at or self.now)
-        self.drive()
+
+    def sweep(self):
+        """Let pass the time until something is due, and have only that driven."""
+        self.now += dt.timedelta(seconds=5)
+        if not due(now=self.now).exists():
+            times = Execution.objects.aggregate(Min("wake_at"), Min("lease_until")).values()
+            self.now = max(self.now, *(at + dt.timedelta(seconds=1) for at in times if at))
+        for row in list(due(now=self.now)):
+            self.execution = row
+            self.drive()
 
     def answer(self, run, *, look):
-        done = self.lab.did(run.action, run.step_id)
+        done = self.lab.did(run.action, truths.what_of(run))
         answer = "look" if look else "happened" if done else "not_happened"
         self.do(uncertain.answer, execution_id=self.execution.pk, step_id=run.step_id, said=answer, reason="seen")
 
@@ -278,13 +306,14 @@ class Engine(RuleBasedStateMachine):
 
     def wake(self):
         """What the pump does with a decision."""
-        leases.wake(self.execution.pk, now=self.now)
+        for row in Execution.objects.all():
+            leases.wake(row.pk, now=self.now)
 
     def consented(self, action, what):
         """At the moment at which a write reaches the vendor: people agreed to it, and no stop stands."""
         if self.stopped:
             self.problems.append(f"{action} of {what} was sent while a stop stands")
-        run = self.execution.steps.filter(step_id=what).first()
+        run = next((run for run in StepRun.objects.filter(action=action, undo_of=None) if truths.what_of(run) == what), None)
         if action in ("lab.tell", "lab.unkeyed", "lab.unlooked") or run is None:
             return
         asked = run.iteration_of_id or run.pk

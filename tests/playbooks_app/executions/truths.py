@@ -72,15 +72,20 @@ def _claims(runs, laboratory):
     for run in runs.values():
         if not run.action or run.action == "lab.status" or run.mode == "simulated" or _has_iterations(run, runs):
             continue
-        happened = bool(laboratory.did(run.action, run.step_id.removeprefix("undo:")))
+        happened = bool(laboratory.did(run.action, what_of(run)))
         if run.status in ("completed", "rolled_back") and run.mode == "real" and not happened:
             yield f"{run.step_id} says {run.status}, and the vendor did nothing"
         if run.status in ("failed", "skipped") and happened and not (run.undo_of_id and _known_uncertain(run)):
             yield f"{run.step_id} says {run.status}, and the vendor did it"
         if run.status == "cancelled" and happened and not _known_uncertain(run):
             yield f"{run.step_id} says cancelled, and the vendor did it"
-        if run.status == "rolled_back" and not laboratory.did(UNDO_OF[run.action], run.step_id):
+        if run.status == "rolled_back" and not laboratory.did(UNDO_OF[run.action], what_of(run)):
             yield f"{run.step_id} says rolled_back, and the vendor did not undo it"
+
+
+def what_of(run):
+    """What a step of the laboratory is about."""
+    return run.params["what"] if isinstance(run.params, dict) and "what" in run.params else run.step_id.removeprefix("undo:")
 
 
 def _has_iterations(run, runs):
