@@ -9,6 +9,7 @@ from django.core.exceptions import MultipleObjectsReturned, ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
+from django.utils.functional import cached_property
 from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -66,7 +67,7 @@ class GovernedViewSet(GenericViewSet[Any]):
             raise access.MayNot("This action has no rule, and what has no rule is refused.")
         if request.method == "POST" and self.action and not self.detail and isinstance(request.user, User):
             # Whoever may not do this in any tenant is told before the body is read; in which one is checked below.
-            access.require_somewhere(request.user, self.permissions[self.action])
+            self._require_somewhere()
         if self._is_conditional(request):
             self._require_seen(request)
 
@@ -120,11 +121,13 @@ class GovernedViewSet(GenericViewSet[Any]):
     def tenant_for_write(self) -> Tenant:
         """Return the tenant that is written to: the one named by header or `?tenant=`, or the only one."""
         named = self.named_tenant()
-        tenants = access.tenants_of(self.user)
+        standings = self._standings
         if named:
-            tenants = [tenant for tenant in tenants if named in (tenant.slug, str(tenant.pk))]
+            standings = [one for one in standings if named in (one.tenant.slug, str(one.tenant.pk))]
+        tenants = [one.tenant for one in standings]
         if len(tenants) == 1:
-            self.require_in(tenants[0].pk)
+            if not standings[0].permitted:
+                self.require_in(tenants[0].pk)
             return tenants[0]
         if named or not tenants:
             raise NoSuchTenant(NoSuchTenant.__doc__)
@@ -132,6 +135,16 @@ class GovernedViewSet(GenericViewSet[Any]):
             f"You belong to several tenants: name one with {TENANT_HEADER}.",
             fields={"tenants": [tenant.slug for tenant in tenants]},
         )
+
+    @cached_property
+    def _standings(self) -> list[access.Standing]:
+        """The tenants of the user, read once: there is a view for each request."""
+        return access.standings(self.user, self.permissions[self.action or ""])
+
+    def _require_somewhere(self) -> None:
+        # A permission may also stand in a tenant that they are no member of, or that is not active.
+        if not any(one.permitted for one in self._standings):
+            access.require_somewhere(self.user, self.permissions[self.action or ""])
 
     def environment_for_write(self, tenant: Tenant) -> Environment:
         """Return the environment that is written to: the one named by header or `?environment=`, or the tenant's default."""

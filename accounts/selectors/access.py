@@ -1,10 +1,13 @@
 """The one answer to "may ACTOR do ACTION in TENANT?", which every door uses."""
 
+import dataclasses
 import uuid
+
+from django.db.models import Exists, OuterRef, Value
 
 from accounts.choices import Permission
 from accounts.models import Tenant, User
-from accounts.querysets import tenant_ids_permitting
+from accounts.querysets import TenantQuerySet, tenant_ids_permitting
 from core.actors import Actor
 from core.errors import Forbidden
 
@@ -13,6 +16,14 @@ class MayNot(Forbidden):
     """You may not do this."""
 
     code = "may_not"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Standing:
+    """A tenant that somebody is a member of, and whether they held the permission in it that was asked about."""
+
+    tenant: Tenant
+    permitted: bool
 
 
 def may(actor: Actor | User, permission: str, tenant_id: uuid.UUID) -> bool:
@@ -53,8 +64,23 @@ def require_somewhere(user: User, permission: str) -> None:
 
 def tenants_of(user: User) -> list[Tenant]:
     """Return the active tenants that the user is a member of, by slug; a superuser's are all."""
-    rows = Tenant.objects.filter(is_active=True).order_by("slug")
-    return list(rows if user.is_superuser else rows.filter(memberships__user=user).distinct())
+    return list(_tenants_of(user))
+
+
+def standings(user: User, permission: str) -> list[Standing]:
+    """Return the same tenants, each with whether `may` holds in it, by one query."""
+    if not user.is_active or permission not in _scopes(user, permission):
+        permitted: Exists | Value = Value(False)
+    elif user.is_superuser:
+        permitted = Value(True)
+    else:
+        permitted = Exists(tenant_ids_permitting(user, permission).filter(content_object_id=OuterRef("pk")))
+    return [Standing(tenant, tenant.permitted) for tenant in _tenants_of(user).annotate(permitted=permitted)]
+
+
+def _tenants_of(user: User) -> TenantQuerySet:
+    rows: TenantQuerySet = Tenant.objects.filter(is_active=True).order_by("slug")
+    return rows if user.is_superuser else rows.filter(memberships__user=user).distinct()
 
 
 def _scopes(actor: Actor | User, permission: str) -> list[str]:
