@@ -106,6 +106,11 @@ def ending() -> bool:
     return _ending.is_set()
 
 
+def runs_inline() -> bool:
+    """Return whether a task has run when the transaction that asked for it has been committed."""
+    return bool(f"{run_inline.__module__}.{run_inline.__qualname__}" == settings.TASK_BACKEND)
+
+
 def send_to_q2(message: Message) -> None:
     """Put the task on django-q2's queue in the database."""
     async_task = import_string("django_q.tasks.async_task")

@@ -1,5 +1,6 @@
 """Alerts: taken in one by one or in batches, and read with what was decided about them."""
 
+import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from rest_framework.response import Response
 
 from accounts.api.views import GovernedViewSet
 from accounts.choices import Permission
+from core import tasks
 from core.api import problems
 from core.errors import TooLarge
 from incidents.api.signing import SignatureAuthentication
@@ -72,12 +74,13 @@ class AlertViewSet(GovernedViewSet):
     def list(self, request: Request) -> Response:
         """Newest first."""
         page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()).values(*shapes.ALERT))
-        return self.get_paginated_response(_shown(page))
+        return self.get_paginated_response(_shown(page, [row["id"] for row in page]))
 
     @extend_schema(responses=serializers.AlertSerializer)
     def retrieve(self, request: Request, pk: str) -> Response:
         """One alert, with what was decided about it."""
-        return Response(_shown([shapes.columns(self.get_object(), shapes.ALERT)])[0])
+        alert = self.get_object()
+        return Response(_shown([shapes.columns(alert, shapes.ALERT)], [alert.pk])[0])
 
     @extend_schema(
         request={"application/json": {"oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]}},
@@ -125,7 +128,9 @@ class AlertViewSet(GovernedViewSet):
 def _answer(batch: Any) -> Response:
     accepted = [item for item in batch.results if isinstance(item, alerts.Accepted)]
     repeated = [item.duplicate for item in accepted]
-    shown = iter(_shown([shapes.columns(item.alert, shapes.ALERT) for item in accepted], repeated))
+    # Of an alert that is new, a worker has yet to decide.
+    decided = [item.alert.pk for item in accepted if item.duplicate or tasks.runs_inline()]
+    shown = iter(_shown([shapes.columns(item.alert, shapes.ALERT) for item in accepted], decided, repeated))
     results = [
         next(shown) if isinstance(item, alerts.Accepted) else {"error": _problem(item.error)} for item in batch.results
     ]
@@ -140,11 +145,10 @@ def _problem(error: Any) -> dict[str, Any]:
     return problems.document(error.http_status, error.code, error.detail, hint=error.hint, fields=error.fields)
 
 
-def _shown(rows: Sequence[shapes.Columns], repeated: Sequence[bool] = ()) -> "list[dict[str, Any]]":
-    """Return alerts as programs get them, with what was decided about each, and which of them were there already."""
-    ids = [row["id"] for row in rows]
-    decisions = _by_alert(TriggerDecision.objects.filter(alert__in=ids).order_by("id").values(*shapes.DECISION))
-    started = _by_alert(Execution.objects.filter(alert__in=ids).order_by("id").values(*shapes.STARTED))
+def _shown(rows: Sequence[shapes.Columns], decided: Sequence[uuid.UUID], repeated: Sequence[bool] = ()) -> "list[dict[str, Any]]":
+    """Return alerts as programs get them, with what was decided about those named, and which were there already."""
+    decisions = _by_alert(TriggerDecision.objects.filter(alert__in=decided).order_by("id").values(*shapes.DECISION))
+    started = _by_alert(Execution.objects.filter(alert__in=decided).order_by("id").values(*shapes.STARTED))
     return [
         shapes.alert(row, decisions.get(row["id"], ()), started.get(row["id"], ()), duplicate=duplicate)
         for row, duplicate in zip(rows, repeated or [False] * len(rows), strict=True)
