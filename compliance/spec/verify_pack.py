@@ -296,8 +296,9 @@ def _check(source: Any, trusted: List[bytes], report: Report) -> None:
     if manifest is None:
         return
     content, document = manifest
-    _check_files(source, document, report)
+    # A changed manifest would blame the files that it lists: what was signed comes first.
     _check_signature(source, content, document, trusted, report)
+    _check_files(source, document, report)
     journal = _check_entries(source, report)
     approvals = _check_approvals(source, journal, report)
     calls = _check_calls(source, journal, approvals, report)
@@ -369,7 +370,7 @@ def _check_signature(source: Any, content: bytes, document: Dict[str, Any], trus
         report.add("UNSIGNED", ENVELOPE, "is not in the pack: nobody signed it")
         return
     try:
-        payload, signatures = _envelope(_read(source, ENVELOPE), hashlib.sha256(content).hexdigest())
+        payload, signatures, signed = _envelope(_read(source, ENVELOPE))
         own = strict_base64(document["signer"]["public"])
     except (*UNREADABLE, KeyError, TypeError, AttributeError) as error:
         report.add("TAMPERED", ENVELOPE, "does not hold: %s" % error)
@@ -378,26 +379,31 @@ def _check_signature(source: Any, content: bytes, document: Dict[str, Any], trus
         report.add("UNSIGNED", ENVELOPE, "holds no signature")
         return
     message = pae(PAYLOAD_TYPE, payload)
-    if any(_fits(key, message, signatures) for key in trusted):
-        return
-    if not _fits(own, message, signatures):
+    known = any(_fits(key, message, signatures) for key in trusted)
+    if not known and not _fits(own, message, signatures):
         report.add("TAMPERED", ENVELOPE, "holds a signature that neither a given key nor the pack's own made")
+    elif signed != hashlib.sha256(content).hexdigest():
+        report.add("TAMPERED", MANIFEST, "is not the manifest that was signed")
+    elif known:
+        return
     elif trusted:
         report.add("UNTRUSTED_KEY", ENVELOPE, "is signed by another key than those given")
     else:
         report.add("UNTRUSTED_KEY", ENVELOPE, "holds, but the key came only from the pack; give one with --key")
 
 
-def _envelope(raw: bytes, manifest_sha256: str) -> Tuple[bytes, List[Tuple[str, bytes]]]:
-    """Return the payload of a DSSE envelope and its signatures; raises where it does not speak of the manifest."""
+def _envelope(raw: bytes) -> Tuple[bytes, List[Tuple[str, bytes]], str]:
+    """Return the payload of a DSSE envelope, its signatures and the digest of the manifest that they are about."""
     envelope = parse(raw)
     payload = strict_base64(envelope["payload"])
     statement = parse(payload)
     if canonical(envelope) != raw or envelope["payloadType"] != PAYLOAD_TYPE or statement["_type"] != STATEMENT_TYPE:
         raise ValueError("it is not an in-toto Statement in a DSSE envelope")
-    if statement["subject"] != [{"name": MANIFEST, "digest": {"sha256": manifest_sha256}}]:
-        raise ValueError("it speaks of another manifest than this one")
-    return payload, [(item["keyid"], strict_base64(item["sig"])) for item in envelope["signatures"]]
+    (subject,) = statement["subject"]
+    signed = subject["digest"]["sha256"]
+    if subject != {"name": MANIFEST, "digest": {"sha256": signed}}:
+        raise ValueError("it speaks of something else than a manifest")
+    return payload, [(item["keyid"], strict_base64(item["sig"])) for item in envelope["signatures"]], signed
 
 
 def _fits(key: bytes, message: bytes, signatures: List[Tuple[str, bytes]]) -> bool:

@@ -182,6 +182,15 @@ def test_a_changed_byte_in_any_file_is_found_and_the_file_named(pack: Path, tmp_
         assert (report.verdict, report.to_dict()["findings"][0]["where"]) == ("TAMPERED", name)
 
 
+def test_a_changed_digest_in_the_manifest_blames_the_manifest(pack: Path, tmp_path: Path) -> None:
+    files, trusted = files_of(pack), [base64.b64decode(published_key())]
+    content = files["manifest.json"]
+    at = content.index(b'"sha256":"') + len(b'"sha256":"')
+    changed = content[:at] + (b"0" if content[at : at + 1] != b"0" else b"1") + content[at + 1 :]
+    report = verify_pack.verify(str(zipped({**files, "manifest.json": changed}, tmp_path / "changed.zip")), trusted)
+    assert (report.verdict, report.to_dict()["findings"][0]["where"]) == ("TAMPERED", "manifest.json")
+
+
 def forged(pack: Path, name: str, change: Callable[[list[Record]], None]) -> tuple[str, list[Record]]:
     """What is found where whoever holds the signing key changed the records of a file and sealed the pack anew."""
     files, forger = files_of(pack), Ed25519PrivateKey.generate()
