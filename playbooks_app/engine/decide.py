@@ -30,12 +30,17 @@ def _recover(state: State, _now: dt.datetime) -> list[Command]:
 
 
 def _undo(state: State, now: dt.datetime) -> list[Command]:
-    """While rolling back, completed writes are undone one by one, last first; an emergency stop holds that up too."""
+    """While rolling back, completed writes are undone one by one, last first; an emergency stop holds that up too.
+
+    An undo of which nobody knows whether it happened keeps no other waiting; at last a person is waited for.
+    """
     if state.status is not ExecutionStatus.ROLLING_BACK:
         return []
     if state.in_flight:
         return [model.Rest(ExecutionStatus.ROLLING_BACK)]
     rest = flow.undoable(state)
+    if not rest and any(run.undo is StepStatus.UNCERTAIN for _, run in state.runs()):
+        return [model.Rest(ExecutionStatus.ROLLING_BACK)]
     if not rest:
         return [model.Finish(ExecutionStatus.ROLLED_BACK)]
     return [model.Rest(ExecutionStatus.ROLLING_BACK) if state.stopped else model.Undo(rest[0])]

@@ -26,6 +26,8 @@ from playbooks_app.spec.schema import Level, Playbook, StepKind
 
 ADVANCE = "playbooks_app.tasks.advance"
 LONGEST_NOTE = 20_000
+#: When the sweep looks for an execution that was started: by then its entry has woken a worker, if the broker lost nothing.
+UNTAKEN = dt.timedelta(seconds=10)
 
 
 class NothingActive(Conflict):
@@ -117,7 +119,7 @@ def start(
         level=effective.level, level_cap=effective.cap, drill=drill, inputs=given, event=document,
         started_by=f"playbook {parent.execution.version.playbook.slug}" if parent else actor.name, parent_step=parent,
         depth=parent.execution.depth + 1 if parent else 0, started_by_user_id=started_by_user_id or actor.user_id,
-        started_at=now, created_at=now, trace_id=tracing.current(), wake_at=now,
+        started_at=now, created_at=now, trace_id=tracing.current(), wake_at=now + UNTAKEN,
         deadline=now + playbook.timeout if playbook.timeout else None,
     )  # fmt: skip
     runs = [

@@ -22,7 +22,7 @@ ANSWERS = ("look", "happened", "not_happened")
 def answer(*, execution_id: uuid.UUID, step_id: str, said: str, reason: str, actor: Actor, now: dt.datetime) -> StepRun:
     """Let a person say what became of a write: `look` again, it `happened`, or it did `not_happened`.
 
-    One that did not happen starts anew, and asks anew; an item of several goes on with the consent to all of them, and
+    One that did not happen starts anew, and asks anew; an undo is tried again under the consent to what it undoes; an item of several goes on with the consent to all of them, and
     what was queued goes back to its rehearsal. Raises NotWaiting where the step is not uncertain.
     """
     if said not in ANSWERS:
@@ -42,14 +42,21 @@ def answer(*, execution_id: uuid.UUID, step_id: str, said: str, reason: str, act
         elif said == "happened":
             run.error = None
             steps.place(execution, run, StepStatus.COMPLETED, now, actor=actor, **data)
-            if run.approval_id and not run.iteration_of_id:
-                requests.report(
-                    request_id=run.approval_id, outcome=Outcome.EXECUTED, receipt=None, actor=journaling.ENGINE, now=now
-                )
+            _happened(execution, run, now)
         else:
             _begin_anew(execution, run, actor, now, data)
         executions.woken(execution, now)
     return run
+
+
+def _happened(execution: Execution, run: StepRun, now: dt.datetime) -> None:
+    """Let what follows from a write that happened follow: its consent is used up; what it took back is undone."""
+    changed, outcome = run, Outcome.EXECUTED
+    if run.undo_of is not None:
+        changed, outcome = run.undo_of, Outcome.UNDONE
+        steps.place(execution, changed, StepStatus.ROLLED_BACK, now, undone_by=str(run.pk))
+    if changed.approval_id and not changed.iteration_of_id:
+        requests.report(request_id=changed.approval_id, outcome=outcome, receipt=None, actor=journaling.ENGINE, now=now)
 
 
 def _begin_anew(execution: Execution, run: StepRun, actor: Actor, now: dt.datetime, data: dict[str, str]) -> None:

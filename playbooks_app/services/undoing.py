@@ -64,14 +64,16 @@ def settle(drive: Drive, result: Result) -> None:
     """Apply what came of an undo."""
     run, now = drive.runs[result.run_id], clock.now()
     done = drive.runs[result.run_id.removeprefix(UNDO)]
-    unknown = _looked(result)
+    if _looked(result):
+        outcomes.uncertain(drive, run, result.call, result.outcome)
+        return
     drive.batch.calls.append(calls.settle(result.call, result.outcome, now=now))
     error = result.outcome.error
     if isinstance(error, errors.Stopped):
         drive.place(run, StepStatus.NOT_STARTED, now, kind=Kind.STEP_WAITING, why="an emergency stop stands")
         return
     if error is not None:
-        run.error = {**error.to_dict(), "outcome_unknown": unknown}
+        run.error = error.to_dict()
         drive.place(run, StepStatus.FAILED, now, error=error.code)
         return
     output: Any = canonical.plain(result.outcome.output)

@@ -132,3 +132,45 @@ def test_a_step_that_is_not_uncertain_is_left_alone(world):
     execution = driven(world.begin(DUMP))
     with pytest.raises(executions.NotWaiting):
         say(world, execution, "happened")
+
+
+def unanswered_undo(world, monkeypatch):
+    """Drive to an undo that the vendor does not answer, and of which it cannot tell."""
+    execution = driven(world.begin(WRITE))
+    world.decide()
+    assert driven(execution).status == "completed"
+    world.script("edr.unisolate_host", "timeout", remaining=1)
+    monkeypatch.setattr(calls, "look", lambda *_args, **_kwargs: None)
+    executions.rollback(execution_id=execution.pk, reason="wrong", actor=world.analyst.actor(), now=clock.now())
+    return driven(execution)
+
+
+def test_an_undo_that_nobody_can_see_waits_for_a_person(world, monkeypatch):
+    execution = unanswered_undo(world, monkeypatch)
+    assert (execution.status, step(execution, "undo:isolate").status) == ("rolling_back", "uncertain")
+
+
+def test_an_undo_that_happened_ends_the_rollback(world, monkeypatch):
+    execution = unanswered_undo(world, monkeypatch)
+    say(world, execution, "happened", "undo:isolate")
+    assert driven(execution).status == "rolled_back"
+    assert step(execution, "isolate").status == "rolled_back"
+    assert Request.objects.get().outcome == "undone"
+    assert writes() == ["edr.isolate_host"]
+
+
+def test_an_undo_that_did_not_happen_is_tried_again(world, monkeypatch):
+    execution = unanswered_undo(world, monkeypatch)
+    say(world, execution, "not_happened", "undo:isolate")
+    assert driven(execution).status == "rolled_back"
+    assert writes() == ["edr.isolate_host", "edr.unisolate_host"]
+
+
+def test_an_undo_that_can_be_seen_asks_nobody(world):
+    execution = driven(world.begin(WRITE))
+    world.decide()
+    driven(execution)
+    world.script("edr.unisolate_host", "timeout", remaining=1)
+    executions.rollback(execution_id=execution.pk, reason="wrong", actor=world.analyst.actor(), now=clock.now())
+    assert driven(execution).status == "rolled_back"
+    assert step(execution, "undo:isolate").status == "failed"
