@@ -73,7 +73,7 @@ def settle(drive: Drive, result: Result) -> None:
         drive.place(run, StepStatus.NOT_STARTED, now, kind=Kind.STEP_WAITING, why="an emergency stop stands")
         return
     if error is not None:
-        run.error = error.to_dict()
+        run.error = {**error.to_dict(), "outcome_unknown": False}
         drive.place(run, StepStatus.FAILED, now, error=error.code)
         return
     output: Any = canonical.plain(result.outcome.output)

@@ -92,4 +92,4 @@ def test_an_undo_of_which_nobody_can_tell_says_so(world, laboratory):
     executions.rollback(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
     driven(execution)
     undo = step(execution, "undo:dump")
-    assert (undo.status, undo.error["outcome_unknown"]) == ("failed", True)
+    assert (undo.status, undo.error["outcome_unknown"]) == ("uncertain", True)

@@ -22,7 +22,7 @@ from core import clock
 from core.errors import DomainError
 from playbooks_app.choices import FINAL_EXECUTION
 from playbooks_app.models import Execution, Playbook, PlaybookVersion, StepRun
-from playbooks_app.services import executions, keeping, leases, runner, uncertain
+from playbooks_app.services import executions, flights, keeping, leases, runner, uncertain
 from playbooks_app.services.drive import Drive
 from playbooks_app.spec import loader
 from playbooks_app.tasks.executions import due
@@ -345,6 +345,8 @@ def machine(world, laboratory, monkeypatch):
     """The machine, in a tenant whose one adapter is the laboratory."""
     alive = []
     monkeypatch.setattr(keeping, "watch", lambda *_args, **_kwargs: None)
+    # The machine's own clock stands still while the test's moves: ask for the lease before each write, as after a long pause.
+    monkeypatch.setattr(flights, "TRUST", -1.0)
     lead = factories.user(Role.LEAD, world.tenant)
 
     class Here(Engine):

@@ -1,5 +1,6 @@
 """What holds of an execution at every moment, told by the vendor's record, the journal and the rows; written apart from the engine."""
 
+import itertools
 from collections import defaultdict
 
 from approvals.models import Request
@@ -98,12 +99,16 @@ def _known_uncertain(run):
 
 
 def _backwards(told):
-    """Undos begin in the reverse order of completion."""
+    """Undos begin in the reverse order of completion, as far as that was known when each began."""
     done = {entry.data["step"]: entry.seq for entry in told if entry.subject_kind == "step" and entry.data["status"] == "completed"}
-    undone = [done[entry.data["step"].removeprefix("undo:")] for entry in told if entry.kind == "undo:started"]
-    first = list(dict.fromkeys(undone))
-    if first != sorted(first, reverse=True):
-        yield f"undone in the order {first}"
+    began = {}
+    for entry in told:
+        if entry.kind == "undo:started":
+            began.setdefault(entry.data["step"].removeprefix("undo:"), entry.seq)
+    for earlier, later in itertools.combinations(began, 2):
+        if done[earlier] < done[later] < began[earlier]:
+            yield f"{earlier} was undone before {later}, which was completed after it"
+
 
 
 def _halts(execution):
