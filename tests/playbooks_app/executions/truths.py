@@ -132,7 +132,9 @@ def _stuck(execution, runs):
 def derived(execution, now):
     """The status of an execution that rests, from its steps alone. One that is about to fail waits for what nobody knows yet."""
     statuses = set(execution.steps.values_list("status", flat=True))
-    fails = _halts(execution) or (execution.deadline is not None and execution.deadline <= now)
+    # The time of one that is paused stands still.
+    late = execution.deadline is not None and execution.deadline <= now and "pause" not in execution.control
+    fails = _halts(execution) or late
     if "uncertain" in statuses and fails:
         return "awaiting_input"
     if "pause" in execution.control:
