@@ -228,6 +228,8 @@ def main() -> int:
     options.add_argument("--shape", choices=[*SHAPES, "both"], default="both")
     options.add_argument("--keep", action="store_true", help="keep the folder with logs, record and database also where all holds")
     given = options.parse_args()
+    # Whoever ends it early finds nothing of it running.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     seed = given.seed or secrets.token_hex(4)
     found = 0
     for shape in SHAPES if given.shape == "both" else [given.shape]:
