@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import structlog
 from django.conf import settings
-from django.db import DataError, transaction
+from django.db import DataError, IntegrityError, transaction
 from django.db.models import F
 
 from accounts.models import Environment, Tenant
@@ -167,18 +167,16 @@ def _alert(item: reading.Item, door: _Door) -> tuple[Alert, extract.Extracted, s
 
 def _store(made: tuple[Alert, extract.Extracted, str], door: _Door) -> Accepted:
     alert, said, before = made
-    with transaction.atomic():
-        first = _of_the_hour_before(before, door) or _inserted(alert, door)
-        if first.pk != alert.pk:
-            return _repeated(first, alert, door)
-        involved = [(NodeKind.HOST, said.host), (NodeKind.USER, said.user), *((NodeKind.ADDRESS, ip) for ip in said.addresses)]
-        graph.record_alert(tenant_id=door.tenant.pk, alert_id=alert.pk, title=alert.rule_name, involved=involved, now=door.now)
-        received = _fact(Kind.ALERT_RECEIVED, alert, door, {"sha256": alert.sha256, "batch_sha256": alert.batch_sha256})
-        # Nobody else knows this stream yet, so nobody can have appended to it.
-        links = journal.Tail(received.stream, 0, "").chain([received])
-        writes.write(links.guards, links.changes)
-        links.written()
-    return Accepted(alert, duplicate=False)
+    first = _of_the_hour_before(before, door) or _holder(alert, door)
+    if first is None:
+        try:
+            _insert(alert, said, door)
+        except IntegrityError:
+            # Whoever comes second sees the first, also where both came at once.
+            first = _holder(alert, door)
+            if first is None:
+                raise
+    return _repeated(first, alert, door) if first else Accepted(alert, duplicate=False)
 
 
 def _of_the_hour_before(key: str, door: _Door) -> Alert | None:
@@ -188,17 +186,29 @@ def _of_the_hour_before(key: str, door: _Door) -> Alert | None:
     return Alert.objects.filter(tenant=door.tenant, dedup_key=key, received_at__gt=since).first()
 
 
-def _inserted(alert: Alert, door: _Door) -> Alert:
-    """Insert the alert where its key is free, and return the one that has the key: whoever comes second sees the first."""
-    Alert.objects.bulk_create([alert], ignore_conflicts=True)
-    holder = Alert.objects.only("id").get(tenant=door.tenant, dedup_key=alert.dedup_key)
-    return alert if holder.pk == alert.pk else Alert.objects.get(pk=holder.pk)
+def _holder(alert: Alert, door: _Door) -> Alert | None:
+    """Return the alert that has this one's key."""
+    pk = Alert.objects.filter(tenant=door.tenant, dedup_key=alert.dedup_key).values_list("pk", flat=True).first()
+    return Alert.objects.get(pk=pk) if pk else None
+
+
+def _insert(alert: Alert, said: extract.Extracted, door: _Door) -> None:
+    """Store the alert with what it speaks of and its entry; raises IntegrityError where its key is taken."""
+    involved = [(NodeKind.HOST, said.host), (NodeKind.USER, said.user), *((NodeKind.ADDRESS, ip) for ip in said.addresses)]
+    received = _fact(Kind.ALERT_RECEIVED, alert, door, {"sha256": alert.sha256, "batch_sha256": alert.batch_sha256})
+    # Nobody else knows this stream yet, so nobody can have appended to it.
+    links = journal.Tail(received.stream, 0, "").chain([received])
+    with transaction.atomic():
+        graph.record_alert(tenant_id=door.tenant.pk, alert_id=alert.pk, title=alert.rule_name, involved=involved, now=door.now)
+        writes.write(links.guards, [writes.Insert([alert]), *links.changes])
+        links.written()
 
 
 def _repeated(first: Alert, again: Alert, door: _Door) -> Accepted:
-    Alert.objects.filter(pk=first.pk).update(duplicates=F("duplicates") + 1, last_seen_at=door.now)
-    first.refresh_from_db(fields=["duplicates", "last_seen_at"])
-    journal.append_all([_fact(Kind.ALERT_REPEATED, first, door, {"sha256": again.sha256, "batch_sha256": again.batch_sha256})])
+    with transaction.atomic():
+        Alert.objects.filter(pk=first.pk).update(duplicates=F("duplicates") + 1, last_seen_at=door.now)
+        first.refresh_from_db(fields=["duplicates", "last_seen_at"])
+        journal.append_all([_fact(Kind.ALERT_REPEATED, first, door, {"sha256": again.sha256, "batch_sha256": again.batch_sha256})])
     return Accepted(first, duplicate=True)
 
 
