@@ -47,9 +47,9 @@ def item(request: HttpRequest, entry_id: uuid.UUID) -> HttpResponse:
 def chain_to(request: HttpRequest, entry_id: uuid.UUID) -> StreamingHttpResponse:
     """Download the chain that leads to an entry: every entry of its stream up to it, in canonical form with its hash."""
     row = _entry(request, entry_id)
-    rows = audit.rows_of(request).filter(stream=row.stream, seq__lte=row.seq).order_by("seq")
+    rows = entries.in_order(audit.rows_of(request).filter(stream=row.stream, seq__lte=row.seq))
     _exported(request, row, {"stream": row.stream, "until": row.seq})
-    response = StreamingHttpResponse(export.json_lines(rows.iterator(chunk_size=500)), content_type="application/jsonl")
+    response = StreamingHttpResponse(export.json_lines(rows), content_type="application/jsonl")
     response["Content-Disposition"] = f'attachment; filename="entry-{row.pk}.jsonl"'
     return response
 

@@ -64,6 +64,15 @@ def test_the_proof_is_downloaded_and_that_is_recorded(world):
     assert entries.last_of(f"tenant:{world.tenant.pk}").data == {"proof": entry(world).hash}
 
 
+def test_the_chain_to_an_entry_is_downloaded_in_its_order(world):
+    world.receive()
+    wanted = entry(world)
+    response = world.as_("auditor").post(f"/admin/system/audit/entries/{wanted.id}/chain")
+    found = [json.loads(line) for line in b"".join(response.streaming_content).splitlines()]
+    assert [row["seq"] for row in found] == list(range(1, wanted.seq + 1))
+    assert found[-1]["hash"] == wanted.hash
+
+
 def test_a_proof_of_another_tenants_entry_is_no_page(world):
     world.receive()
     checkpoints.make(now=clock.now())
