@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from adapters.choices import Effect, Mode
-from adapters.errors import Cancelled, InvalidRequest, WrongAnswer
+from adapters.errors import AdapterError, Cancelled, InvalidRequest, WrongAnswer
 from core import canonical
 
 #: How many wrong fields of an answer are named.
@@ -197,6 +197,14 @@ class Adapter(abc.ABC):
             before=before,
             after=after,
             output=predicted,
+        )
+
+    def foresee(self, name: str, params: Mapping[str, Any], error: AdapterError) -> SimulationResult:
+        """Return what the call would do where looking failed with `error`: the prediction, compared with nothing."""
+        predicted = self.action(name).predict(params)
+        finding = f"The state before is not known: {error.message}"
+        return SimulationResult(
+            action=name, params=dict(params), would_execute=True, findings=(finding,), before=None, after=predicted, output=predicted
         )
 
     @abc.abstractmethod

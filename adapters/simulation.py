@@ -5,16 +5,22 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from adapters import breakers, calls, guard, impact, instances, limits
+import structlog
+
+from adapters import breakers, calls, errors, guard, impact, instances, limits
 from adapters.contract import Adapter, CallContext, SimulationResult
 from adapters.models import AdapterInstance
 from core import clock
 from core.actors import system
 
+log = structlog.get_logger(__name__)
+#: A look that ends so says nothing about the write. Any other error is the vendor's word on the target or the credentials.
+BLIND = (errors.Unavailable, errors.CallTimeout, errors.VendorError, errors.RateLimited)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Simulation:
-    """A dry run with its assessed impact and the confidence of the detection behind it."""
+    """A dry run with its assessed impact and the confidence of the detection behind it, unknown where nobody could look."""
 
     result: SimulationResult
     impact: impact.Impact
@@ -45,12 +51,19 @@ def simulate(
     tenant_id: uuid.UUID,
     timeout: float = 30.0,
 ) -> Simulation:
-    """Return what `action` would do. Raises an AdapterError; an attempt to write raises SimulationViolation."""
+    """Return what `action` would do, without a "before" where the vendor does not answer the look.
+
+    Raises an AdapterError; an attempt to write raises SimulationViolation.
+    """
     adapter = instances.load(instance, actor=system("engine"), now=clock.now())
     context = CallContext(instance_id=instance.pk, tenant_id=tenant_id, timeout=timeout, turn=limits.of(instance))
     checked = adapter.validate(action, params)
     with guard.simulation():
-        result = adapter.simulate(action, checked, context) if adapter.local else _looked(instance, adapter, action, checked, context)
+        try:
+            result = adapter.simulate(action, checked, context) if adapter.local else _looked(instance, adapter, action, checked, context)
+        except BLIND as error:
+            log.warning("simulation_blind", action=action, code=error.code)
+            result, confidence = adapter.foresee(action, checked, error), None
     assessed = impact.assess(
         tenant_id=tenant_id, environment_kind=environment_kind, action=calls.action_of(instance, action), params=checked,
         confidence=confidence, adapter=instance.name, live=adapter.live,

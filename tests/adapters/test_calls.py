@@ -28,6 +28,16 @@ def call(instance: AdapterInstance, action: str, params: dict[str, Any], key: st
     return outcome
 
 
+def rehearsed(error: str) -> simulation.Simulation:
+    """The dry run of an isolation whose look the vendor answers with `error`."""
+    instance = made("mock-edr")
+    MockScript.objects.create(instance=instance, action="edr.get_isolation_status", error=error)
+    return simulation.simulate(
+        instance=instance, action="edr.isolate_host", params={"host": "h1"}, environment_kind="production", confidence=0.9,
+        tenant_id=instance.tenant_id,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "10.0.0.1", "169.254.169.254", "0.0.0.0", "224.0.0.1", "::1", "fe80::1", "fd00::1", "ff02::1",
@@ -93,6 +103,17 @@ class TestCalls:
         assert (found.result.before, found.result.output) == ({"host": "h1", "isolated": False}, {"isolated": True})
         assert 1 <= found.impact.risk <= 10
         assert MockCall.objects.count() == 0
+
+    @pytest.mark.parametrize("error", ["timeout", "unavailable", "rate_limit", "vendor_error"])
+    def test_a_dry_run_goes_on_without_a_comparison_where_the_vendor_does_not_answer(self, error: str) -> None:
+        found = rehearsed(error)
+        assert (found.result.before, found.result.after, found.confidence) == (None, {"isolated": True}, None)
+        assert (found.result.would_execute, len(found.result.findings)) == (True, 1)
+
+    @pytest.mark.parametrize(("error", "raised"), [("auth", errors.AuthError), ("not_found", errors.TargetNotFound)])
+    def test_a_dry_run_that_is_refused_fails(self, error: str, raised: type[errors.AdapterError]) -> None:
+        with pytest.raises(raised):
+            rehearsed(error)
 
     def test_an_adapter_that_breaks_still_leaves_a_result(self, monkeypatch: pytest.MonkeyPatch) -> None:
         instance = made("mock-edr")

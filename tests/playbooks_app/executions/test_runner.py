@@ -121,6 +121,12 @@ def test_a_failed_step_follows_its_mode(world, mode, status, first):
     assert (execution.status, step(execution, "look").status) == (status, first)
 
 
+def test_a_write_is_asked_for_though_the_state_before_it_cannot_be_read(world):
+    world.script("edr.get_isolation_status", "timeout", remaining=1)
+    assert driven(world.begin(WRITE)).status == "awaiting_approval"
+    assert Request.objects.get().confidence is None
+
+
 def test_a_read_is_tried_again(world):
     world.script("edr.get_isolation_status", "unavailable", remaining=1)
     execution = driven(world.begin({**READ, "retry": {"attempts": 2, "backoff": "1s"}}))
