@@ -19,14 +19,23 @@ from playbooks_app.services import executions, journaling, outcomes, steps
 ANSWERS = ("look", "happened", "not_happened")
 
 
+class HowDoYouKnow(Invalid):
+    """Say how you know: the journal and the evidence keep it."""
+
+    code = "how_do_you_know"
+
+
 def answer(*, execution_id: uuid.UUID, step_id: str, said: str, reason: str, actor: Actor, now: dt.datetime) -> StepRun:
     """Let a person say what became of a write: `look` again, it `happened`, or it did `not_happened`.
 
-    One that did not happen starts anew, and asks anew; an undo is tried again under the consent to what it undoes; an item of several goes on with the consent to all of them, and
-    what was queued goes back to its rehearsal. Raises NotWaiting where the step is not uncertain.
+    One that did not happen starts anew, and asks anew; an undo is tried again under the consent to what it undoes; an item
+    of several goes on with the consent to all of them, and what was queued goes back to its rehearsal. Raises NotWaiting
+    where the step is not uncertain, and HowDoYouKnow where somebody knows and does not say why.
     """
     if said not in ANSWERS:
         raise Invalid(f"The answer is one of: {', '.join(ANSWERS)}.")
+    if said != "look" and not reason.strip():
+        raise HowDoYouKnow
     with transaction.atomic():
         execution = executions.locked(execution_id)
         run = executions.step_of(execution, step_id)

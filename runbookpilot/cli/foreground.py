@@ -157,7 +157,8 @@ def _answered(run: StepRun, branches: list[str], common: dict[str, Any]) -> bool
     if run.status == StepStatus.UNCERTAIN:
         answer = click.prompt("Did it happen", type=click.Choice(["look", "happened", "not_happened", LEAVE]), default=LEAVE)
         if answer != LEAVE:
-            uncertain.answer(said=answer, reason="said on the terminal", **common)
+            reason = "" if answer == "look" else click.prompt("How do you know")
+            uncertain.answer(said=answer, reason=reason, **common)
         return bool(answer != LEAVE)
     if branches:
         answer = click.prompt("Choose", type=click.Choice([*branches, LEAVE]), default=LEAVE)

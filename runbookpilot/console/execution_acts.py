@@ -44,12 +44,6 @@ class NoSuchAct(Invalid):
     """There is no such action on an execution."""
 
 
-class HowDoYouKnow(Invalid):
-    """Say how you know: the journal and the evidence keep it."""
-
-    code = "how_do_you_know"
-
-
 class WrongAnswer(Invalid):
     """An answer in the form is not of the type that the step asks for."""
 
@@ -115,15 +109,9 @@ def _perform(request: HttpRequest, row: Execution, name: str, step: str) -> None
     elif name == "take":
         service.update_step(step_id=step, assignee_id=frame.person(request).pk, **common)
     elif name in uncertain.ANSWERS:
-        _say(step, name, reason, common)
+        uncertain.answer(step_id=step, said=name, reason=reason, **common)
     else:
         raise NoSuchAct
-
-
-def _say(step: str, said: str, reason: str, common: dict[str, Any]) -> None:
-    if said != "look" and not reason.strip():
-        raise HowDoYouKnow
-    uncertain.answer(step_id=step, said=said, reason=reason, **common)
 
 
 def _answers(request: HttpRequest, row: Execution, step: str) -> dict[str, Any] | None:

@@ -15,9 +15,9 @@ DUMP = {"id": "dump", "action": "edr.collect_memory_dump", "with": {"host": "h1"
 DUMPS = {**DUMP, "for_each": ["h1", "h2"], "as": "host", "with": {"host": "{{ host }}"}, "max_parallel": 1}
 
 
-def say(world, execution, said, step_id="dump"):
+def say(world, execution, said, step_id="dump", reason="looked"):
     actor, now = world.analyst.actor(), clock.now()
-    return uncertain.answer(execution_id=execution.pk, step_id=step_id, said=said, reason="looked", actor=actor, now=now)
+    return uncertain.answer(execution_id=execution.pk, step_id=step_id, said=said, reason=reason, actor=actor, now=now)
 
 
 def unanswered(world, *steps, **more):
@@ -126,6 +126,20 @@ def test_another_word_is_refused(world):
     execution = unanswered(world, DUMP)
     with pytest.raises(Invalid, match="look, happened, not_happened"):
         say(world, execution, "perhaps")
+
+
+@pytest.mark.parametrize("said", ["happened", "not_happened"])
+def test_who_knows_what_became_of_a_write_says_how(world, said):
+    execution = unanswered(world, DUMP)
+    with pytest.raises(uncertain.HowDoYouKnow):
+        say(world, execution, said, reason=" ")
+    assert step(execution, "dump").status == "uncertain"
+
+
+def test_looking_again_needs_no_reason(world):
+    execution = unanswered(world, DUMP)
+    say(world, execution, "look", reason="")
+    assert driven(execution).status == "completed"
 
 
 def test_a_step_that_is_not_uncertain_is_left_alone(world):
