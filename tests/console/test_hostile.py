@@ -32,6 +32,10 @@ def test_what_an_alert_holds_is_never_markup(world, text):
         assert found not in shown
 
 
+def test_markup_is_escaped_once_so_that_it_reads_as_it_was_sent(world):
+    assert "&amp;lt;" not in pages(world, received(world, MARKUP))
+
+
 def test_what_looks_like_a_template_stays_as_it_was_written(world):
     assert "{{7*7}}{% debug %}" in pages(world, received(world, TEMPLATE))
 
