@@ -4,6 +4,7 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -25,6 +26,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         return problem(403, "forbidden", str(error) or "You may not do this.")
     if isinstance(error, exceptions.APIException):
         return _from_framework(error)
+    if isinstance(error, OperationalError | InterfaceError):
+        return _without_database(error)
     return None
 
 
@@ -55,6 +58,16 @@ def document(status_code: int, code: str, detail: str, *, hint: str = "", fields
     if fields:
         body["fields"] = fields
     return body
+
+
+def _without_database(error: Exception) -> Response:
+    log.error("database_unavailable", error=type(error).__name__, exc_info=True)
+    response = problem(
+        503, "unavailable", "The database does not answer at the moment.",
+        hint="Try again. With the same Idempotency-Key nothing happens twice.",
+    )  # fmt: skip
+    response["Retry-After"] = "5"
+    return response
 
 
 def _from_framework(error: exceptions.APIException) -> Response:
