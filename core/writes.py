@@ -240,7 +240,9 @@ def _by_attname(model: type[models.Model]) -> Mapping[str, Any]:
 
 def _type(model: type[models.Model], name: str) -> str:
     field: Any = _by_attname(model).get(name) or _by_name(model)[name]
-    return str(field.rel_db_type(connection) if field.is_relation else field.db_type(connection))
+    full = str(field.rel_db_type(connection) if field.is_relation else field.db_type(connection))
+    # A cast to varchar(n) would cut what is too long; without the length the column refuses it.
+    return full.split("(")[0]
 
 
 def _table(model: type[models.Model]) -> str:

@@ -108,7 +108,8 @@ def test_every_post_keeps_its_answer(world, token, name, method):
     answers = [post(path(name, method, own), token, name, {}) for _ in range(2)]
     assert answers[0].status_code == answers[1].status_code < 500
     if answers[0].status_code < 300:
-        assert answers[0].json() == answers[1].json()
+        first, again = (answer.json() if answer.content else None for answer in answers)
+        assert first == again
         assert answers[1]["Idempotent-Replayed"] == "true"
 
 

@@ -3,7 +3,7 @@
 import uuid
 
 import pytest
-from django.db import connection
+from django.db import DataError, connection
 from django.test.utils import CaptureQueriesContext
 
 from adapters.contract import ExecutionResult
@@ -12,6 +12,7 @@ from audit.journal import Tail
 from audit.selectors import entries
 from audit.services import verify
 from core import clock, writes
+from entities.models import Node
 from playbooks_app.models import Execution, Playbook, StepRun
 from playbooks_app.selectors import snapshots
 from playbooks_app.services import commits, journaling, leases, runner
@@ -89,6 +90,20 @@ def test_where_somebody_else_appended_the_entry_comes_after_theirs(drive):
     drive.commit()
     assert [kind for _, kind, _ in told(drive.execution)][-2:] == ["execution:noted", "step:finished"]
     assert not verify.run().problems
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite keeps text of any length.")
+def test_a_row_that_is_too_long_is_refused_and_never_cut(drive):
+    with pytest.raises(DataError):
+        writes.write([], [writes.Insert([Node(tenant=drive.execution.tenant, kind="host", key="x" * 256, label="x")])])
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite keeps text of any length.")
+def test_a_change_that_is_too_long_is_refused_and_never_cut(drive):
+    run = drive.runs["look"]
+    run.name = "x" * 201
+    with pytest.raises(DataError):
+        writes.write([], [writes.Update([run], ("name",))])
 
 
 def test_a_guard_that_finds_nothing_keeps_everything_back(drive):
