@@ -5,6 +5,7 @@ import os
 import django
 from django.core.management import call_command
 
+from core import databases
 from runbookpilot import lifeline
 
 
@@ -14,6 +15,7 @@ def main() -> None:
     django.setup()
     # The cluster forks a tree of its own, and none of it may drive on when this process was killed.
     lifeline.hold_every_fork()
+    databases.part_at_forks()
     call_command("qcluster")
 
 
