@@ -17,6 +17,7 @@ from accounts.models import NotificationPreference
 from accounts.services import preferences
 from approvals.choices import Occasion
 from approvals.models import Notice, Request
+from approvals.selectors import queue
 from approvals.services import notices, requests
 from audit.selectors import entries
 from core import clock
@@ -267,3 +268,14 @@ def test_escalating_lets_nobody_decide_who_could_not_before(world, request_):
     escalated(request_)
     request_.refresh_from_db()
     assert request_.roles == ["analyst"]
+
+
+def test_one_that_was_taken_up_since_it_was_found_is_not_escalated(world, request_):
+    (found,) = queue.unattended(now=clock.now() + HALF)
+    requests.claim(request_id=request_.pk, actor=world.analyst.actor(), now=clock.now())
+    assert not requests.escalate(request_id=found.pk, actor=factories.SETUP, now=clock.now() + HALF)
+    assert entries.last_of(request_.stream).kind == "approval:claimed"
+
+
+def test_half_of_its_time_has_to_be_over(request_):
+    assert not requests.escalate(request_id=request_.pk, actor=factories.SETUP, now=clock.now())
