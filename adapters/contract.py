@@ -61,7 +61,8 @@ class Action:
         """Return a vendor's output as plain JSON; raises WrongAnswer that names what the declared result misses in it."""
         try:
             self.result.model_validate(output)
-            return {**canonical.plain(output)}  # type: ignore[dict-item]
+            plain: Any = canonical.plain(output)
+            return dict(plain)
         except ValidationError as error:
             found = error.errors()[:MOST_NAMED]
             wrong = "; ".join(f"{'.'.join(map(str, item['loc']))[:80] or 'the whole'}: {item['msg']}" for item in found)

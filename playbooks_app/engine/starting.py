@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from playbooks_app.choices import FINAL_EXECUTION
 from playbooks_app.engine import flow, levels, loops, model, policy, times
@@ -12,6 +12,9 @@ from playbooks_app.spec import expressions, templates
 from playbooks_app.spec.schema import Step, StepKind
 
 Evaluations = tuple[dict[str, Any], ...]
+
+#: What happens to all items of a step, by what the policy says of its action.
+FOR_ALL: Mapping[Way, Literal["run", "ask", "simulate"]] = {Way.RUN: "run", Way.ASK: "ask", Way.SIMULATE: "simulate"}
 
 
 def start(state: State, step: Step) -> Command:
@@ -105,8 +108,7 @@ def _each(state: State, step: Step, evaluations: Evaluations, way: Way) -> Comma
         )
     if not items:
         return model.Complete(step.id, evaluations, [])
-    then = {Way.RUN: "run", Way.ASK: "ask", Way.SIMULATE: "simulate"}[way]
-    return model.Expand(step.id, evaluations, items, params, then, queue=not state.drill)  # type: ignore[arg-type]
+    return model.Expand(step.id, evaluations, items, params, FOR_ALL[way], queue=not state.drill)
 
 
 def _wait(state: State, step: Step, evaluations: Evaluations) -> Command:
