@@ -21,7 +21,7 @@ from accounts.models import Environment, Tenant, User
 from accounts.selectors import access
 from core import clock
 from core.actors import Actor
-from core.api import problems, selection, versions
+from core.api import problems, queries, selection, versions
 from core.errors import DomainError, Invalid, NotFound, Unauthenticated
 
 TENANT_HEADER = "X-RunbookPilot-Tenant"
@@ -57,6 +57,10 @@ class GovernedViewSet(GenericViewSet[Any]):
     read_permission: ClassVar[Permission] = Permission.VIEW_RECORDS
     #: What `?ordering=` may name: the public name and its column, which is never empty.
     ordering_fields: ClassVar[dict[str, str]] = {}
+    #: What an action reads from the query besides the tenant, `fields`, filters and pages. What is not known is refused.
+    asked_with: ClassVar[dict[str, tuple[queries.Parameter, ...]]] = {}
+    #: The actions whose rows are those that the filters name.
+    filtered: ClassVar[tuple[str, ...]] = ("list",)
     #: Whether people edit it: then it is read with an ETag, and changed under If-Match where the caller sends one.
     is_configuration: ClassVar[bool] = False
 
@@ -68,6 +72,7 @@ class GovernedViewSet(GenericViewSet[Any]):
         if request.method == "POST" and self.action and not self.detail and isinstance(request.user, User):
             # Whoever may not do this in any tenant is told before the body is read; in which one is checked below.
             self._require_somewhere()
+        queries.check(request, self)
         if self._is_conditional(request):
             self._require_seen(request)
 

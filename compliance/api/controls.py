@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -21,9 +21,12 @@ from compliance.selectors import coverage, frameworks, mappings
 from compliance.services import controls as control_service
 from compliance.services import mappings as mapping_service
 from core import clock
+from core.api import queries
 from core.api.pagination import CursorPages
 from core.errors import Invalid, NotFound
 from playbooks_app.models import Playbook
+
+AS_OF = queries.Parameter("as_of", "A date or time; now by default.")
 
 
 class WrongMoment(Invalid):
@@ -56,6 +59,10 @@ class ControlViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GovernedV
     ordering_fields = {name: name for name in ("id", "position", "identifier", "family", "title")}
     is_configuration = True
     read_permission = Permission.VIEW_EVIDENCE
+    asked_with = {
+        "coverage": (queries.Parameter("framework", "Slug or id.", required=True), queries.ENVIRONMENT, AS_OF),
+        "mappings": (AS_OF,),
+    }
     permissions = {
         "list": Permission.VIEW_EVIDENCE,
         "retrieve": Permission.VIEW_EVIDENCE,
@@ -76,14 +83,7 @@ class ControlViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GovernedV
         row = control_service.change(control=control, actor=self.actor, now=self.now(), **given)
         return self.answer(self.get_serializer(self.get_queryset().get(pk=row.pk)).data)
 
-    @extend_schema(
-        parameters=[
-            OpenApiParameter("framework", required=True, description="Slug or id."), OpenApiParameter("tenant"),
-            OpenApiParameter("environment"), OpenApiParameter("as_of", description="A date or time; now by default."),
-        ],
-        responses=OpenApiTypes.OBJECT,
-        filters=False,
-    )
+    @extend_schema(responses=OpenApiTypes.OBJECT)
     @action(detail=False, pagination_class=None, filterset_class=None, filter_backends=[])
     def coverage(self, request: Request) -> Response:
         """Return how each control of a framework stands as of a moment, with reasons; the gaps first to mend."""
@@ -107,7 +107,7 @@ class ControlViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GovernedV
         }
         return self.answer(body)
 
-    @extend_schema(responses=serializers.MappingSerializer(many=True), filters=False)
+    @extend_schema(responses=serializers.MappingSerializer(many=True))
     @action(detail=True, filter_backends=[])
     def mappings(self, request: Request, pk: str) -> Response:
         """Return the mappings of a control that stand as of a moment."""

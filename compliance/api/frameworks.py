@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import Count
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,6 +16,7 @@ from compliance.api.serializers import FrameworkSerializer
 from compliance.models import Framework
 from compliance.services import frameworks
 from compliance.spec import catalogues
+from core.api import queries
 from core.errors import Invalid
 
 
@@ -34,6 +35,13 @@ class FrameworkViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Governe
     ordering_fields = {name: name for name in ("id", "slug", "name", "created_at")}
     is_configuration = True
     read_permission = Permission.VIEW_EVIDENCE
+    asked_with = {
+        "create": (
+            queries.Parameter("slug", "Small letters, digits and dashes.", required=True),
+            queries.Parameter("name", "Of a CSV."),
+            queries.Parameter("version", "Of a CSV."),
+        )
+    }
     permissions = {
         "list": Permission.VIEW_EVIDENCE,
         "retrieve": Permission.VIEW_EVIDENCE,
@@ -42,7 +50,6 @@ class FrameworkViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Governe
 
     @extend_schema(
         request={"application/json": OpenApiTypes.OBJECT, "text/csv": OpenApiTypes.BINARY},
-        parameters=[OpenApiParameter("slug", required=True), OpenApiParameter("name"), OpenApiParameter("version")],
         responses={201: FrameworkSerializer},
     )
     def create(self, request: Request) -> Response:

@@ -5,6 +5,8 @@ from typing import Any
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 
+from core.api import queries
+
 READS = {"400": "Something in the address is not valid.", "401": "Nobody is logged in.", "403": "You may not do this."}
 ALWAYS = {
     "404": "There is no such thing, or not for you.",
@@ -42,13 +44,22 @@ class ProblemAwareSchema(AutoSchema):
     def _get_parameters(self) -> Any:
         found: list[Any] = super()._get_parameters()
         configuration = getattr(self.view, "is_configuration", False)
-        if self.method == "GET" and hasattr(self.view, "is_configuration"):
-            found.append(_parameter("query", "fields", "The fields that the answer has, joined by commas."))
-        elif self.method == "POST":
-            found.append(_parameter("header", "Idempotency-Key", "Sent twice with one key, it is done once and answered the same."))
+        if hasattr(self.view, "asked_with"):
+            own = [parameter.described() for parameter in queries.own(self.view, self.method)]
+            found = [*own, *(one for one in found if one["name"] not in {parameter["name"] for parameter in own})]
+        if self.method == "POST":
+            found.append(_header("Idempotency-Key", "Sent twice with one key, it is done once and answered the same."))
         if self.method != "GET" and configuration and getattr(self.view, "detail", None) is not False:
-            found.append(_parameter("header", "If-Match", "The ETag of what you saw: 412 where it has changed since."))
+            found.append(_header("If-Match", "The ETag of what you saw: 412 where it has changed since."))
         return sorted(found, key=lambda parameter: str(parameter["name"]))
+
+    def get_filter_backends(self) -> Any:
+        view: Any = self.view
+        return view.filter_backends if hasattr(view, "filtered") and queries.is_filtered(view) else []
+
+    def _get_pagination_parameters(self) -> Any:
+        paged = hasattr(self.view, "filtered") and queries.is_paged(self.view)
+        return super()._get_pagination_parameters() if paged else []  # type: ignore[no-untyped-call]
 
     def _get_response_bodies(self, direction: str = "response") -> Any:
         found: dict[str, Any] = super()._get_response_bodies(direction)  # type: ignore[arg-type]
@@ -61,5 +72,5 @@ class ProblemAwareSchema(AutoSchema):
         return found
 
 
-def _parameter(place: str, name: str, description: str) -> dict[str, Any]:
-    return {"in": place, "name": name, "schema": {"type": "string"}, "description": description}
+def _header(name: str, description: str) -> dict[str, Any]:
+    return {"in": "header", "name": name, "schema": {"type": "string"}, "description": description}

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from accounts.api.views import GovernedViewSet
 from accounts.choices import Permission
+from core.api import queries
 from core.api.pagination import CursorPages
 from incidents.models import AlertSource
 from incidents.services import sources
@@ -48,6 +49,7 @@ class AlertSourceViewSet(mixins.ListModelMixin, GovernedViewSet):
     serializer_class = AlertSourceSerializer
     pagination_class = CursorPages
     ordering_fields = {name: name for name in ("id", "name", "created_at")}
+    asked_with = {"create": (queries.ENVIRONMENT,)}
     permissions = {"list": Permission.MANAGE_ADAPTERS, "create": Permission.MANAGE_ADAPTERS}
     read_permission = Permission.MANAGE_ADAPTERS
 

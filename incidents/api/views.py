@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from accounts.api.views import GovernedViewSet
 from accounts.choices import Permission
 from accounts.models import User
+from core.api import queries
 from core.api.pagination import CursorPages
 from core.errors import NotFound
 from incidents.api import serializers, shapes
@@ -38,6 +39,7 @@ class IncidentViewSet(mixins.RetrieveModelMixin, GovernedViewSet):
     pagination_class = CursorPages
     filterset_class = IncidentFilter
     ordering_fields = {name: name for name in ("id", "number", "severity", "status", "title", "declared_at")}
+    asked_with = {"create": (queries.ENVIRONMENT,)}
     permissions = {
         "list": Permission.VIEW_RECORDS,
         "retrieve": Permission.VIEW_RECORDS,
@@ -112,7 +114,7 @@ class IncidentViewSet(mixins.RetrieveModelMixin, GovernedViewSet):
         made = incidents.link(incident_id=row.pk, kind=given["kind"], ref_id=given["ref_id"], actor=self.actor, now=self.now())
         return self.answer(serializers.LinkSerializer(made).data, 201)
 
-    @extend_schema(responses=serializers.IncidentEventSerializer(many=True), filters=False)
+    @extend_schema(responses=serializers.IncidentEventSerializer(many=True))
     @action(detail=True, pagination_class=None, filter_backends=[])
     def timeline(self, request: Request, pk: str) -> Response:
         """Return what happened around it, oldest first."""

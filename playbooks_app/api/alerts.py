@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from accounts.api.views import GovernedViewSet
 from accounts.choices import Permission
 from core import tasks
-from core.api import problems
+from core.api import problems, queries
 from core.errors import TooLarge
 from incidents.api.signing import SignatureAuthentication
 from incidents.models import Alert, AlertSource
@@ -61,6 +61,7 @@ class AlertViewSet(GovernedViewSet):
     ordering_fields = {
         "id": "id", "received_at": "received_at", "rule": "rule_name", "host": "host", "user": "user", "duplicates": "duplicates",
     }  # fmt: skip
+    asked_with = {"create": (queries.ENVIRONMENT,)}
     permissions = {"list": Permission.VIEW_RECORDS, "retrieve": Permission.VIEW_RECORDS, "create": Permission.INGEST_ALERTS}
 
     def get_authenticators(self) -> list[Any]:

@@ -15,6 +15,7 @@ from accounts.api.views import GovernedViewSet
 from accounts.choices import Permission
 from accounts.models import Tenant, User
 from audit.selectors import entries
+from core.api import queries
 from core.api.filters import MomentFilter
 from core.errors import Invalid
 from incidents.models import Alert, Incident
@@ -61,6 +62,10 @@ class ExecutionViewSet(ListModelMixin, GovernedViewSet):
     serializer_class = serializers.ExecutionSerializer
     filterset_class = ExecutionFilter
     ordering_fields = {name: name for name in ("id", "started_at", "status", "level", "title", "started_by")}
+    asked_with = {
+        "create": (queries.ENVIRONMENT,),
+        "timeline": (queries.Parameter("after", "The number of the last event that you have."),),
+    }
     permissions = {
         "list": Permission.VIEW_RECORDS,
         "retrieve": Permission.VIEW_RECORDS,

@@ -24,10 +24,13 @@ from audit.choices import Kind
 from audit.journal import chain
 from audit.selectors import entries
 from audit.services import export, verify
-from core.api import streaming
+from core.api import queries, streaming
 from core.api.filters import MomentFilter
 from core.api.pagination import CursorPages
 from core.errors import Invalid, NotFound
+
+LINES = 500
+FORMS = {"jsonl": (export.json_lines, "application/x-ndjson"), "csv": (export.comma_separated, "text/csv; charset=utf-8")}
 
 
 class NoSuchEntry(NotFound):
@@ -92,6 +95,8 @@ class AuditViewSet(mixins.ListModelMixin, GovernedViewSet):
     pagination_class = CursorPages
     filterset_class = EntryFilter
     ordering_fields = {name: name for name in ("id", "at", "stream", "kind")}
+    asked_with = {"export": (queries.Parameter("form", "How it is written; jsonl by default.", choices=tuple(FORMS)),)}
+    filtered = ("list", "export")
     permissions = dict.fromkeys(("list", "retrieve", "verify", "export"), Permission.VIEW_EVIDENCE)
 
     def get_queryset(self) -> QuerySet[Any]:
@@ -145,10 +150,6 @@ class AuditViewSet(mixins.ListModelMixin, GovernedViewSet):
             chosen = [tenant.pk for tenant in access.tenants_of(self.user) if named in (tenant.slug, str(tenant.pk))]
             rows = rows.filter(pk__in=chosen)
         return rows.values("pk")
-
-
-LINES = 500
-FORMS = {"jsonl": (export.json_lines, "application/x-ndjson"), "csv": (export.comma_separated, "text/csv; charset=utf-8")}
 
 
 def _joined(lines: Iterable[str]) -> Iterator[bytes]:

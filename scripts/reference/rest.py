@@ -9,8 +9,8 @@ from drf_spectacular.generators import SchemaGenerator
 from scripts.reference import markdown
 
 PREFIX = "/api/v1"
-#: What a page of results is asked with everywhere.
-_EVERYWHERE = {"cursor", "limit", "page_size", "format"}
+#: What many addresses are asked with; the page says so once.
+_EVERYWHERE = {"cursor", "limit", "page_size", "format", "tenant", "fields"}
 
 
 def page() -> str:
@@ -35,7 +35,10 @@ def page() -> str:
         " document. Log in with `Authorization: Token …` (`runbookpilot token create USER`) or a session. Errors are"
         " [problem documents](errors.md). Lists answer `results`, `next` and `previous`. A POST takes an `Idempotency-Key`: the"
         " same key with the same content answers the same. Who belongs to several tenants names one in"
-        " `X-RunbookPilot-Tenant`. What is not yours answers 404.",
+        " `X-RunbookPilot-Tenant` or `?tenant=`. What is not yours answers 404.",
+        "Every answer in JSON to a GET takes `fields`, every list `cursor`, `page_size` and, where it says so, `ordering`. A name in the"
+        " query that an address does not know is refused with 400 `unknown_parameter` and the names that it knows: a misspelt filter"
+        " never answers with everything.",
         "*Needs* is the [permission](permissions.md) that the route asks for.",
         *tables,
     )
