@@ -76,7 +76,8 @@ def _asked_to_end(state: State, now: dt.datetime) -> list[Command]:
 
 def _halt(state: State, _now: dt.datetime) -> list[Command]:
     step_id = flow.halting(state)
-    if not step_id:
+    if not step_id or state.control.get("pause"):
+        # Its undos would start something, which waits for the end of the pause.
         return []
     return _end(state, "failed", f"the step {step_id} failed", undo="failure" in state.playbook.rollback.on)
 
@@ -88,7 +89,7 @@ def _end(state: State, outcome: str, why: str, *, undo: bool) -> list[Command]:
     uncertain = any(run.status is StepStatus.UNCERTAIN for _, run in state.runs())
     if uncertain and outcome == "failed":
         # Nobody knows yet what there is to undo; a person says what happened first.
-        return [model.Rest(ExecutionStatus.AWAITING_INPUT)]
+        return [model.Rest(flow.resting(state))]
     last: Command = model.Finish(ExecutionStatus(outcome), why)
     if undo and flow.undoable(state):
         last = model.RollBack(outcome, why)  # type: ignore[arg-type]

@@ -52,7 +52,7 @@ def undoable(state: State) -> list[str]:
 
 def resting(state: State) -> ExecutionStatus:
     """Return what an execution waits for that has nothing to do at the moment: the first that applies."""
-    statuses = {run.status for _, run in state.runs()}
+    statuses = {run.status for _, run in state.runs() if not run.has_consent}
     if StepStatus.AWAITING_APPROVAL in statuses:
         return ExecutionStatus.AWAITING_APPROVAL
     if statuses & {StepStatus.AWAITING_INPUT, StepStatus.UNCERTAIN}:

@@ -45,6 +45,11 @@ class StepState:
     expanded: bool = False
     iterations: tuple["StepState", ...] = ()
 
+    @property
+    def has_consent(self) -> bool:
+        """Whether people were asked and decided, so that it waits for something else: its next try, or the end of a stop."""
+        return self.status is StepStatus.AWAITING_APPROVAL and self.approval not in ("", "pending")
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class State:

@@ -111,6 +111,7 @@ def _again(drive: Drive, run: StepRun, step: Step, error: errors.AdapterError, n
     assert step.retry is not None  # noqa: S101
     pause = step.retry.backoff * 2 ** (run.attempt - 1)
     run.retry_at = now + max(pause, dt.timedelta(seconds=error.retry_after or 0))
+    run.waiting_for = "its next try"
     back = StepStatus.NOT_STARTED
     if run.approval_id:
         queued = was_queued(run)

@@ -254,3 +254,20 @@ def test_a_retry_waits_for_its_moment():
 def test_a_rest_ends_with_the_execution_s_time():
     steps = {"a": StepState(status=S.AWAITING_APPROVAL, approval="pending")}
     assert next_of(state(playbook(act("a")), steps=steps, deadline=LATER)) == [model.Rest(E.AWAITING_APPROVAL, LATER)]
+
+
+def test_what_was_approved_and_waits_for_its_next_try_waits_for_a_time_and_for_nobody():
+    run = StepState(status=S.AWAITING_APPROVAL, approval="approved", retry_at=LATER)
+    assert next_of(state(playbook(act("a")), {"a": WRITE}, steps={"a": run})) == [model.Rest(E.WAITING, LATER)]
+
+
+def test_a_failure_that_waits_for_what_nobody_knows_shows_that_an_approval_waits_too():
+    steps = {"a": StepState(status=S.FAILED), "b": StepState(status=S.UNCERTAIN), "c": StepState(status=S.AWAITING_APPROVAL)}
+    of = state(playbook(act("a"), act("b", needs=[]), act("c", needs=[])), steps=steps)
+    assert next_of(of) == [model.Rest(E.AWAITING_APPROVAL)]
+
+
+def test_a_failure_waits_for_the_end_of_a_pause_and_starts_no_undo_before():
+    steps = {"a": UNDOABLE, "b": StepState(status=S.FAILED)}
+    of = state(playbook(act("a"), act("b"), rollback={"on": ["failure"]}), steps=steps, control={"pause": {"by": "lead"}})
+    assert next_of(of) == [model.Rest(E.PAUSED)]

@@ -19,7 +19,7 @@ def steps_of(draw):
     return [{**draw(KINDS)(f"s{number}"), **draw(st.sampled_from([{}, {"needs": []}]))} for number in range(count)]
 
 
-def _act(action, **more):
+def act_of(action, **more):
     def made(step_id):
         undo = {"rollback": {"action": BACK[action], "with": {"what": step_id}}} if action in BACK else {}
         return {"id": step_id, "action": action, "with": {"what": step_id}, **undo, **more}
@@ -27,7 +27,7 @@ def _act(action, **more):
     return made
 
 
-def _each(action):
+def each_of(action):
     def made(step_id):
         what = f"{step_id}[{{{{ item }}}}]"
         undo = {"rollback": {"action": BACK[action], "with": {"what": what}}} if action in BACK else {}
@@ -39,13 +39,13 @@ def _each(action):
 RETRY = {"attempts": 2, "backoff": "1s"}
 WRITES = ["lab.keyed", "lab.looked", "lab.blind", "lab.tell"]
 KINDS = st.one_of(
-    st.sampled_from([*WRITES, "lab.status"]).map(_act),
-    st.sampled_from(WRITES).map(lambda action: _act(action, retry=RETRY)),
-    st.builds(lambda action, more: _act(action, **more), st.sampled_from(WRITES), st.sampled_from([
+    st.sampled_from([*WRITES, "lab.status"]).map(act_of),
+    st.sampled_from(WRITES).map(lambda action: act_of(action, retry=RETRY)),
+    st.builds(lambda action, more: act_of(action, **more), st.sampled_from(WRITES), st.sampled_from([
         {"retry": RETRY}, {"on_error": "continue"}, {"on_error": "skip"}, {"approval": {"on_timeout": "skip"}},
         {"approval": {"on_timeout": "approve"}}, {"retry": RETRY, "on_error": "continue"},
     ])),
-    st.sampled_from(WRITES).map(_each),
+    st.sampled_from(WRITES).map(each_of),
     st.sampled_from([
         lambda step_id: {"id": step_id, "kind": "manual", "instructions": "x"},
         lambda step_id: {"id": step_id, "kind": "wait", "duration": "1m"},

@@ -28,7 +28,7 @@ from playbooks_app.spec import loader
 from playbooks_app.tasks.executions import due
 from tests import factories
 from tests.playbooks_app.executions import truths, worlds
-from tests.playbooks_app.executions.draws import ACTS, AROUND, CHILD, HAPPENINGS, LEASE, MOVES, steps_of
+from tests.playbooks_app.executions.draws import ACTS, AROUND, CHILD, HAPPENINGS, LEASE, MOVES, act_of, each_of, steps_of
 from tests.playbooks_app.executions.laboratory import Died, Lab, Laboratory
 
 #: A failure is shown as it was found: to look for a shorter one takes minutes.
@@ -146,10 +146,10 @@ class Engine(RuleBasedStateMachine):
         """What a worker left behind that was not disturbed says by itself what it waits for."""
         self.execution.refresh_from_db()
         status = self.execution.status
-        if status in FINAL_EXECUTION or status in ("rolling_back", "executing") or self.execution.wake_at:
+        if status in FINAL_EXECUTION or status in ("rolling_back", "executing"):
             return
-        if status != truths.derived(self.execution, self.now):
-            self.problems.append(f"it says {status}, and its steps {truths.derived(self.execution, self.now)}")
+        if status != truths.derived(self.execution):
+            self.problems.append(f"it says {status}, and its steps {truths.derived(self.execution)}")
 
     def meanwhile_nothing(self):
         pass
@@ -199,6 +199,9 @@ class Engine(RuleBasedStateMachine):
     def expire(self):
         pending = Request.objects.filter(status="pending").first()
         self.now = max(self.now, pending.expires_at)
+        self.let_expire()
+
+    def let_expire(self):
         requests.expire_due(actor=factories.SETUP, now=clock.now())
         self.allowed.update(Request.objects.filter(status="approved", decided_by_timeout=True).values_list("pk", flat=True))
         self.wake()
@@ -279,9 +282,10 @@ class Engine(RuleBasedStateMachine):
     def sweep(self):
         """Let pass the time until something is due, and have only that driven."""
         self.now += dt.timedelta(seconds=5)
+        self.let_expire()
         if not due(now=self.now).exists():
             times = Execution.objects.aggregate(Min("wake_at"), Min("lease_until")).values()
-            self.now = max(self.now, *(at + dt.timedelta(seconds=1) for at in times if at))
+            self.now = max([self.now, *(at + dt.timedelta(seconds=1) for at in times if at)])
         for row in list(due(now=self.now)):
             self.execution = row
             self.drive()
@@ -368,3 +372,27 @@ def test_the_engine_loses_repeats_and_invents_nothing(machine):
 def test_the_engine_loses_repeats_and_invents_nothing_in_the_long_run(machine):
     run_state_machine_as_test(machine, settings=DEEP)
 
+
+CALM = ([], None, [], False)
+AT_L1 = {"level": "L1", "drill": False}
+
+
+def test_an_answer_that_comes_late_is_no_completion_after_which_to_undo(machine):
+    """A trace that the long run found: the vendor answers after another worker has repeated the calls, and all are undone."""
+    here = machine()
+    each = each_of("lab.keyed")("s0")
+    try:
+        here.start(steps=[each], around=AT_L1, before=CALM, after=(["lost before", "lost before"], None, ["nothing", "overtaken"], False))
+        here.interfere(executions.rollback)
+        here.work_on(CALM)
+        here.everything_holds()
+    finally:
+        here.teardown()
+
+
+def test_a_request_that_nobody_decided_in_time_runs_out_in_fair_weather(machine):
+    """A trace that the long run found: nothing is due but what a request's time-out decides."""
+    here = machine()
+    here.start(steps=[act_of("lab.keyed")("s0"), act_of("lab.keyed")("s1")], around=AT_L1, before=CALM, after=CALM)
+    here.move_clock(dt.timedelta(minutes=6))
+    here.teardown()

@@ -165,7 +165,7 @@ def test_an_emergency_stop_keeps_an_approved_write_waiting(world):
     execution = driven(world.begin(WRITE))
     world.decide()
     stops.engage(tenant=world.tenant, reason="stop", actor=factories.SETUP, now=clock.now())
-    assert driven(execution).status == "awaiting_approval"
+    assert driven(execution).status == "waiting"
     assert writes() == []
 
 
@@ -221,7 +221,7 @@ def test_an_approved_write_that_provably_did_not_happen_is_tried_again(world):
     execution = driven(world.begin({**WRITE, "retry": {"attempts": 2, "backoff": "1s"}}))
     world.script("edr.isolate_host", "rate_limit", remaining=1)
     world.decide()
-    assert driven(execution).status == "awaiting_approval"
+    assert driven(execution).status == "waiting"
     execution.steps.update(retry_at=clock.now())
     assert driven(execution).status == "completed"
     assert writes() == ["edr.isolate_host"]

@@ -161,3 +161,12 @@ def test_what_is_not_paused_cannot_be_resumed(world):
     execution = driven(world.begin(WRITE))
     with pytest.raises(executions.NotPaused):
         executions.resume(execution_id=execution.pk, reason="", actor=world.analyst.actor(), now=clock.now())
+
+
+def test_a_write_that_waits_for_its_next_try_does_not_seem_to_wait_for_consent(world, laboratory):
+    laboratory.answers.append("down")
+    write = {"id": "a", "action": "lab.keyed", "with": {"what": "a"}, "retry": {"attempts": 2, "backoff": "2s"}}
+    execution = driven(world.begin(write))
+    world.decide()
+    assert driven(execution).status == "waiting"
+    assert step(execution, "a").waiting_for == "its next try"

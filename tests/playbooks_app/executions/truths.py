@@ -100,7 +100,7 @@ def _known_uncertain(run):
 
 def _backwards(told):
     """Undos begin in the reverse order of completion, as far as that was known when each began."""
-    done = {entry.data["step"]: entry.seq for entry in told if entry.subject_kind == "step" and entry.data["status"] == "completed"}
+    done = {entry.data["step"]: entry.seq for entry in told if entry.kind == "step:finished" and entry.data["status"] == "completed"}
     began = {}
     for entry in told:
         if entry.kind == "undo:started":
@@ -108,12 +108,6 @@ def _backwards(told):
     for earlier, later in itertools.combinations(began, 2):
         if done[earlier] < done[later] < began[earlier]:
             yield f"{earlier} was undone before {later}, which was completed after it"
-
-
-
-def _halts(execution):
-    halting = [step["id"] for step in execution.version.document["steps"] if step.get("on_error", "halt") == "halt"]
-    return execution.steps.filter(status="failed", step_id__in=halting).exists()
 
 
 def _stuck(execution, runs):
@@ -129,16 +123,12 @@ def _stuck(execution, runs):
     yield f"it is {execution.status} and waits for nobody: {[(run.step_id, run.status) for run in runs.values()]}"
 
 
-def derived(execution, now):
-    """The status of an execution that rests, from its steps alone. One that is about to fail waits for what nobody knows yet."""
-    statuses = set(execution.steps.values_list("status", flat=True))
-    # The time of one that is paused stands still.
-    late = execution.deadline is not None and execution.deadline <= now and "pause" not in execution.control
-    fails = _halts(execution) or late
-    if "uncertain" in statuses and fails:
-        return "awaiting_input"
+def derived(execution):
+    """The status of an execution that rests, from its steps alone: the first that applies, and a pause overrides."""
     if "pause" in execution.control:
         return "paused"
-    if "awaiting_approval" in statuses:
+    runs = list(execution.steps.all())
+    asked = [run.approval_id for run in runs if run.status == "awaiting_approval"]
+    if Request.objects.filter(pk__in=asked, status="pending").exists():
         return "awaiting_approval"
-    return "awaiting_input" if statuses & {"awaiting_input", "uncertain"} else "waiting"
+    return "awaiting_input" if {run.status for run in runs} & {"awaiting_input", "uncertain"} else "waiting"
