@@ -62,6 +62,8 @@ class Kind(TextChoices):
     EXECUTION_NOTED = "execution:noted", "added a note"
     EXECUTION_LINKED = "execution:linked", "linked the execution"
     EXECUTION_TAKEN_OVER = "execution:taken_over", "took the execution over from a worker that stopped"
+    EXECUTION_GIVEN_UP = "execution:given_up", "gave the execution up, whose worker was lost time and again"
+    EXECUTION_TAKEN_UP = "execution:taken_up", "took the execution up that had been given up"
     STEP_STARTED = "step:started", "started the step"
     STEP_EXPANDED = "step:expanded", "made an iteration for each item of the step"
     STEP_WAITING = "step:waiting", "waits at the step"

@@ -29,6 +29,11 @@ class ReasonNeeded(Invalid):
     code = "reason_needed"
 
 
+def keep(*, entry_id: uuid.UUID, handler: str, error: str, now: dt.datetime) -> None:
+    """Keep a dead letter in the caller's transaction, for work that is given up: `handler` gets the entry when it is sent."""
+    Delivery.objects.create(entry_id=entry_id, handler=handler, attempts=1, next_at=now, dead_at=now, error=error[:2000])
+
+
 def send(*, delivery_id: uuid.UUID, tenant_ids: Collection[uuid.UUID] | None = None, actor: Actor, now: dt.datetime) -> None:
     """Give a dead letter its attempts back, and have it delivered; raises NoSuchDeadLetter. `tenant_ids` bounds whose it may be."""
     with transaction.atomic():

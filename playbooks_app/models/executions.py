@@ -17,6 +17,7 @@ class Execution(Governed):
     `lease_owner`, `lease_until` and `fence` say which worker drives it: a worker commits only while the fence is its own.
     `control` holds what people asked of it and the engine has yet to do (cancel, pause, rollback). Whoever changes an
     execution or its steps beside the worker that drives it sets `wake_at`, so that this worker reads it anew.
+    `losses` counts workers lost in a row before they had changed a step; one that is given up is driven by nobody.
     """
 
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="+")
@@ -44,6 +45,8 @@ class Execution(Governed):
     lease_owner = models.CharField(max_length=100, blank=True)
     lease_until = models.DateTimeField(null=True)
     fence = models.PositiveBigIntegerField(default=0)
+    losses = models.PositiveSmallIntegerField(default=0, db_default=0)
+    given_up_at = models.DateTimeField(null=True)
     wake_at = models.DateTimeField(null=True, help_text="When it has to be looked at again, whatever happens.")
 
     class Meta:

@@ -116,7 +116,9 @@ def _values(execution: Execution, batch: Batch, now: dt.datetime) -> dict[str, A
     # A lease that was renewed just now is left alone, and with it often the whole row.
     fresh = execution.lease_until is not None and execution.lease_until - now > leases.LENGTH / 2
     renewed = {} if fresh else {"lease_until": now + leases.LENGTH}
-    return {**values, **renewed, **ends}
+    # Whoever changes a step, or comes to an end, was not lost at the place of the one before.
+    survived = {"losses": 0} if execution.losses and (batch.release or batch.fields or batch.runs or batch.new_runs) else {}
+    return {**values, **renewed, **survived, **ends}
 
 
 def _guard(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime) -> writes.Guard:

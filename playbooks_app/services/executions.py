@@ -11,6 +11,9 @@ from django.db import transaction
 from accounts.choices import Permission
 from accounts.models import Environment, Tenant
 from accounts.selectors import access
+from adapters import calls, errors
+from adapters.choices import Effect
+from adapters.models import Call
 from audit.choices import Kind
 from audit.journal import Tail
 from core import canonical, clock, tasks, tracing, writes
@@ -78,6 +81,12 @@ class NotPaused(Conflict):
     """This execution is not paused."""
 
     code = "not_paused"
+
+
+class GivenUp(Conflict):
+    """The worker of this execution was lost time and again: send its dead letter again, or abandon it."""
+
+    code = "given_up"
 
 
 class NothingToUndo(Conflict):
@@ -151,6 +160,7 @@ def rollback(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.date
         execution = locked(execution_id)
         if execution.status in (ExecutionStatus.ROLLING_BACK, ExecutionStatus.ROLLED_BACK):
             raise HasEnded("This execution is rolled back already.")
+        _must_be_driven(execution)
         done = execution.steps.filter(status=StepStatus.COMPLETED, mode=StepMode.REAL).exclude(effect__in=("", "read"))
         playbook = loader.parse_canonical(execution.version.document, digest=execution.version.digest)
         undone = {step.id for step in playbook.steps if step.rollback is not None}
@@ -181,6 +191,7 @@ def resume(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.dateti
         paused = execution.control.get("pause")
         if not paused:
             raise NotPaused
+        _must_be_driven(execution)
         if execution.deadline is not None:
             execution.deadline += now - clock.parse(paused["at"])
         execution.control = {name: asked for name, asked in execution.control.items() if name != "pause"}
@@ -278,6 +289,7 @@ def _ask(execution_id: uuid.UUID, what: str, kind: Kind, reason: str, actor: Act
         execution = locked(execution_id)
         if execution.status in FINAL_EXECUTION or execution.status == ExecutionStatus.ROLLING_BACK:
             raise HasEnded(f"This execution is {execution.status.replace('_', ' ')} already.")
+        _must_be_driven(execution)
         return control(execution, what, kind, reason, actor, now)
 
 
@@ -296,12 +308,15 @@ def _close(execution_id: uuid.UUID, status: ExecutionStatus, reason: str, actor:
         execution = locked(execution_id)
         if execution.status in FINAL_EXECUTION:
             raise HasEnded(f"This execution is {execution.status.replace('_', ' ')} already.")
-        if execution.steps.filter(status=StepStatus.IN_PROGRESS, call_id__isnull=False).exists():
+        under_way = list(execution.steps.filter(status=StepStatus.IN_PROGRESS, call_id__isnull=False))
+        if under_way and execution.given_up_at is None:
             raise Conflict("A call is under way: wait for it, or cancel the execution.")
         try:
             execution.status = states.execution(execution.status, status)
         except states.IllegalTransition as error:
             raise Conflict(str(error)) from error
+        for run in under_way:
+            _leave_unknown(execution, run, now)
         left = list(execution.steps.exclude(status__in=states.ENDED))
         asked = {run.approval_id for run in left if run.approval_id}
         consent.close(execution.steps.filter(approval_id__in=asked), reason=reason or f"the execution was {status}", now=now)
@@ -309,10 +324,26 @@ def _close(execution_id: uuid.UUID, status: ExecutionStatus, reason: str, actor:
             steps.place(execution, run, StepStatus.CANCELLED, now)
         execution.completed_at, execution.result = now, {"outcome": status.value, "why": reason[:500]}
         # Raising the fence keeps a worker that drives it at this moment from committing.
-        execution.fence, execution.wake_at = execution.fence + 1, None
-        execution.save(update_fields=["status", "completed_at", "result", "fence", "wake_at"])
+        execution.fence, execution.wake_at, execution.given_up_at = execution.fence + 1, None, None
+        execution.save(update_fields=["status", "completed_at", "result", "fence", "wake_at", "given_up_at"])
         journaling.of_execution(execution, Kind.EXECUTION_FINISHED, now=now, actor=actor, status=status, reason=reason[:500])
     return execution
+
+
+def _must_be_driven(execution: Execution) -> None:
+    if execution.given_up_at is not None:
+        raise GivenUp
+
+
+def _leave_unknown(execution: Execution, run: StepRun, now: dt.datetime) -> None:
+    """Say of a call whose worker was lost that nobody knows what became of it, before its step is cancelled."""
+    outcome = calls.Outcome(error=errors.CallTimeout("The worker was lost before the answer was recorded."))
+    call = calls.conclude(Call.objects.get(pk=str(run.call_id)), outcome, now=now)
+    if run.effect != Effect.READ:
+        run.error = call.error
+        steps.change(run, StepStatus.UNCERTAIN, now)
+        run.save(update_fields=["error", "status"])
+        journaling.of_step(execution, run, Kind.STEP_WAITING, now=now)
 
 
 def step_of(execution: Execution, step_id: str) -> StepRun:

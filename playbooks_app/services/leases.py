@@ -40,10 +40,13 @@ def owner() -> str:
 def acquire(execution: Execution, *, owner: str, now: dt.datetime) -> Lease | None:
     """Return a lease on an execution that was just read; None where it has changed since or another worker drives it."""
     free = Q(lease_until__isnull=True) | lapsed(now)
-    rows = Execution.objects.filter(free, pk=execution.pk, fence=execution.fence, wake_at=execution.wake_at)
-    if not rows.update(lease_owner=owner, lease_until=now + LENGTH, fence=execution.fence + 1, wake_at=None):
+    taken_over = bool(execution.lease_owner)
+    losses = execution.losses + taken_over
+    rows = Execution.objects.filter(free, pk=execution.pk, fence=execution.fence, wake_at=execution.wake_at, given_up_at=None)
+    if not rows.update(lease_owner=owner, lease_until=now + LENGTH, fence=execution.fence + 1, wake_at=None, losses=losses):
         return None
-    lease = Lease(execution.pk, owner, execution.fence + 1, taken_over=bool(execution.lease_owner))
+    lease = Lease(execution.pk, owner, execution.fence + 1, taken_over)
+    execution.losses = losses
     execution.lease_owner, execution.lease_until, execution.fence, execution.wake_at = owner, now + LENGTH, lease.fence, None
     return lease
 
@@ -85,7 +88,7 @@ def seen(lease: Lease, *, now: dt.datetime) -> None:
 def release(lease: Lease, *, wake_at: dt.datetime | None) -> bool:
     """Give the execution back until `wake_at`; return False where somebody changed it, and it has to be read anew."""
     rows = held(lease).filter(wake_at__isnull=True)
-    return bool(rows.update(lease_owner="", lease_until=None, wake_at=wake_at)) or not held(lease).exists()
+    return bool(rows.update(lease_owner="", lease_until=None, wake_at=wake_at, losses=0)) or not held(lease).exists()
 
 
 def give_up(lease: Lease, *, wake_at: dt.datetime) -> None:

@@ -29,6 +29,7 @@ from playbooks_app.services import (
     late,
     leases,
     looping,
+    lost,
     planning,
     undoing,
     waiting,
@@ -88,6 +89,8 @@ def advance(execution_id: uuid.UUID) -> bool:
     if taken is None:
         return False
     execution, lease = taken
+    if lost.keeps_away(execution, lease):
+        return False
     drive = Drive(execution, lease)
     flights = Flights(drive)
     bound = structlog.contextvars.bound_contextvars(
@@ -114,6 +117,8 @@ def _taken(execution_id: uuid.UUID) -> tuple[Execution, Lease] | None:
     for _ in range(TRIES):
         now = clock.now()
         execution = snapshots.read(execution_id)
+        if execution.given_up_at is not None:
+            return None
         lease = leases.acquire(execution, owner=owner, now=now)
         if lease is not None:
             return execution, lease

@@ -9,7 +9,7 @@ from audit.selectors.entries import EntryView
 from core import clock, tasks
 from playbooks_app.choices import ExecutionStatus
 from playbooks_app.models import Execution
-from playbooks_app.services import leases, runner
+from playbooks_app.services import leases, lost, runner
 from playbooks_app.services.executions import ADVANCE
 
 MOST = 50
@@ -35,13 +35,18 @@ def apply_decision(*, entry: EntryView) -> None:
         runner.advance(uuid.UUID(execution_id))
 
 
+def take_up_again(*, entry: EntryView) -> None:
+    """Have driven again what was given up; somebody sent its dead letter."""
+    lost.take_up_again(execution_id=uuid.UUID(entry.subject_id), now=clock.now())
+
+
 def due(*, now: dt.datetime) -> QuerySet[Execution]:
     """Return the executions that a worker has to look at. No arm of the condition covers one that has ended and rests."""
     lapsed = leases.lapsed(now) & ~Q(lease_owner="")
     unseen = Q(status=ExecutionStatus.EXECUTING, lease_owner="", wake_at__isnull=True)
     # Nobody puts a working execution off for so long: that was noted before a clock was set back.
     misdated = Q(status__in=WORKING, wake_at__gt=now + FARTHEST)
-    rows: QuerySet[Execution] = Execution.objects.filter(Q(wake_at__lte=now) | lapsed | unseen | misdated)
+    rows: QuerySet[Execution] = Execution.objects.filter(Q(wake_at__lte=now) | lapsed | unseen | misdated, given_up_at=None)
     return rows
 
 

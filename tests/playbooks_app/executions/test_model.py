@@ -18,6 +18,9 @@ from accounts.services import stops
 from approvals.choices import Verdict
 from approvals.models import Request
 from approvals.services import decisions, requests
+from audit import pump
+from audit.selectors import deliveries
+from audit.services import dead_letters
 from core import clock
 from core.errors import DomainError
 from playbooks_app.choices import FINAL_EXECUTION
@@ -28,7 +31,7 @@ from playbooks_app.spec import loader
 from playbooks_app.tasks.executions import due
 from tests import factories
 from tests.playbooks_app.executions import truths, worlds
-from tests.playbooks_app.executions.draws import ACTS, AROUND, CHILD, HAPPENINGS, LEASE, MOVES, act_of, each_of, steps_of
+from tests.playbooks_app.executions.draws import ACTS, AROUND, CHILD, HAPPENINGS, LEASE, MOVES, steps_of
 from tests.playbooks_app.executions.laboratory import Died, Lab, Laboratory
 
 #: A failure is shown as it was found: to look for a shorter one takes minutes.
@@ -258,6 +261,7 @@ class Engine(RuleBasedStateMachine):
         self.lab.meanwhile.clear()
         if self.stopped:
             self.release()
+        self.send_dead_letters()
         for _ in range(ROUNDS):
             for row in Execution.objects.order_by("-pk"):
                 self.execution = row
@@ -279,6 +283,12 @@ class Engine(RuleBasedStateMachine):
             self.answer(run, look=False)
         for run in self.execution.steps.filter(status="awaiting_input"):
             self.do(executions.update_step, execution_id=self.execution.pk, step_id=run.step_id, status="completed")
+
+    def send_dead_letters(self):
+        """What an administrator does with an execution whose worker died time and again."""
+        for letter in list(deliveries.dead_letters()):
+            dead_letters.send(delivery_id=letter.pk, actor=factories.SETUP, now=clock.now())
+            pump.deliver(delivery_id=letter.pk, now=clock.now())
 
     def sweep(self):
         """Let pass the time until something is due, and have only that driven."""
@@ -372,28 +382,3 @@ def test_the_engine_loses_repeats_and_invents_nothing(machine):
 @pytest.mark.slow
 def test_the_engine_loses_repeats_and_invents_nothing_in_the_long_run(machine):
     run_state_machine_as_test(machine, settings=DEEP)
-
-
-CALM = ([], None, [], False)
-AT_L1 = {"level": "L1", "drill": False}
-
-
-def test_an_answer_that_comes_late_is_no_completion_after_which_to_undo(machine):
-    """A trace that the long run found: the vendor answers after another worker has repeated the calls, and all are undone."""
-    here = machine()
-    each = each_of("lab.keyed")("s0")
-    try:
-        here.start(steps=[each], around=AT_L1, before=CALM, after=(["lost before", "lost before"], None, ["nothing", "overtaken"], False))
-        here.interfere(executions.rollback)
-        here.work_on(CALM)
-        here.everything_holds()
-    finally:
-        here.teardown()
-
-
-def test_a_request_that_nobody_decided_in_time_runs_out_in_fair_weather(machine):
-    """A trace that the long run found: nothing is due but what a request's time-out decides."""
-    here = machine()
-    here.start(steps=[act_of("lab.keyed")("s0"), act_of("lab.keyed")("s1")], around=AT_L1, before=CALM, after=CALM)
-    here.move_clock(dt.timedelta(minutes=6))
-    here.teardown()

@@ -4,7 +4,7 @@ import itertools
 from collections import defaultdict
 
 from approvals.models import Request
-from audit.selectors import entries
+from audit.selectors import deliveries, entries
 from audit.services import verify
 from playbooks_app.choices import FINAL_EXECUTION
 from playbooks_app.engine import states
@@ -113,6 +113,8 @@ def _backwards(told):
 def _stuck(execution, runs):
     """What has not ended is driven, will be looked at again, or names whom it waits for."""
     if execution.status in FINAL_EXECUTION or execution.lease_owner or execution.wake_at or execution.status == "executing":
+        return
+    if execution.given_up_at and deliveries.dead_letters().filter(entry__stream=f"execution:{execution.pk}").exists():
         return
     if "pause" in execution.control or any(run.status in ("awaiting_input", "uncertain") and run.waiting_for for run in runs.values()):
         return

@@ -1,0 +1,139 @@
+"""An execution that kills its worker every time is given up, seen by people, and driven again when they say so."""
+
+import datetime as dt
+
+import pytest
+
+from audit import pump
+from audit.selectors import deliveries, entries
+from audit.services import dead_letters
+from core import clock
+from playbooks_app.models import Execution
+from playbooks_app.services import executions, lost
+from playbooks_app.tasks import sweep_executions
+from tests import factories
+from tests.playbooks_app.executions.laboratory import Died
+from tests.playbooks_app.executions.worlds import driven, later, step
+
+
+def read(step_id, **more):
+    return {"id": step_id, "action": "lab.status", "with": {"what": step_id}, **more}
+
+
+@pytest.fixture
+def deadly(laboratory, monkeypatch):
+    """A vendor whose answer about `deadly[0]` kills whoever asks, as a segmentation fault would."""
+    what, real = ["bad"], laboratory.take
+
+    def take(action, about, key):
+        if about in what:
+            raise Died
+        return real(action, about, key)
+
+    monkeypatch.setattr(laboratory, "take", take)
+    return what
+
+
+def killed(execution, times):
+    """Have it driven by workers that die, each after the lease of the one before has run out; one that is set apart gets its time."""
+    for _ in range(times):
+        died = False
+        while not died and not Execution.objects.get(pk=execution.pk).given_up_at:
+            try:
+                driven(execution)
+            except Died:
+                died = True
+        later(execution)
+    execution.refresh_from_db()
+
+
+def letter():
+    return deliveries.view(deliveries.dead_letters().get())
+
+
+def test_one_that_kills_its_worker_every_time_is_given_up(world, deadly):
+    execution = world.begin(read("good"), read("bad"))
+    killed(execution, lost.MOST + 1)
+    assert (execution.status, execution.lease_owner, execution.wake_at) == ("awaiting_input", "", None)
+    assert step(execution, "good").status == "completed"
+    assert step(execution, "bad").waiting_for == lost.WAITS_FOR
+    assert (letter().tenant_id, letter().kind) == (world.tenant.pk, "execution:given_up")
+    assert "lost 5 times in a row at bad" in letter().error
+
+
+def test_one_that_is_given_up_is_driven_by_nobody(world, deadly):
+    execution = world.begin(read("bad"))
+    killed(execution, lost.MOST + 1)
+    fence = execution.fence
+    Execution.objects.filter(pk=execution.pk).update(wake_at=clock.now())
+    assert sweep_executions() == 0
+    assert driven(execution).fence == fence
+
+
+def test_sending_its_dead_letter_again_has_it_driven_to_its_end(world, deadly):
+    execution = world.begin(read("bad"))
+    killed(execution, lost.MOST + 1)
+    deadly.clear()
+    dead_letters.send(delivery_id=letter().id, actor=factories.SETUP, now=clock.now())
+    pump.deliver_all(streams=[f"execution:{execution.pk}"], now=clock.now())
+    assert driven(execution).status == "completed"
+    assert not deliveries.dead_letters().exists()
+    assert "execution:taken_up" in [entry.kind for entry in entries.of_stream(f"execution:{execution.pk}")]
+
+
+def test_one_that_goes_on_killing_is_given_up_again(world, deadly):
+    execution = world.begin(read("bad"))
+    killed(execution, lost.MOST + 1)
+    dead_letters.send(delivery_id=letter().id, actor=factories.SETUP, now=clock.now())
+    pump.deliver_all(streams=[f"execution:{execution.pk}"], now=clock.now())
+    killed(execution, lost.MOST + 1)
+    assert execution.given_up_at is not None
+    assert deliveries.dead_letters().count() == 1
+
+
+def test_workers_that_are_lost_at_different_places_count_for_nothing(world, deadly):
+    names = [f"s{number}" for number in range(lost.MOST + 2)]
+    execution = world.begin(*map(read, names))
+    for name in names:
+        deadly[:] = [name]
+        killed(execution, 1)
+        assert execution.given_up_at is None
+    deadly.clear()
+    driven(execution)
+    assert (execution.status, execution.losses) == ("completed", 0)
+
+
+def test_a_write_that_nobody_may_repeat_is_uncertain_after_the_first_loss(world, laboratory):
+    execution = driven(world.begin({"id": "a", "action": "lab.blind", "with": {"what": "a"}}))
+    laboratory.answers.append("dies after")
+    world.decide()
+    killed(execution, 1)
+    assert driven(execution).status == "awaiting_input"
+    assert (step(execution, "a").status, execution.losses, execution.given_up_at) == ("uncertain", 0, None)
+
+
+def test_one_that_was_lost_twice_waits_apart_from_what_was_lost_with_it(world, deadly):
+    execution = world.begin(read("bad"))
+    killed(execution, 2)
+    now = clock.now()
+    assert driven(execution).lease_owner == ""
+    assert now <= execution.wake_at <= now + dt.timedelta(seconds=31)
+
+
+def test_what_is_asked_of_one_that_is_given_up_is_refused_with_the_way_out(world, deadly):
+    execution = world.begin(read("bad"))
+    killed(execution, lost.MOST + 1)
+    with pytest.raises(executions.GivenUp, match="send its dead letter again, or abandon it"):
+        executions.cancel(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+
+
+def test_one_that_is_given_up_can_be_abandoned_and_says_what_nobody_knows(world, deadly):
+    execution = driven(world.begin({"id": "a", "action": "lab.keyed", "with": {"what": "bad"}}))
+    world.decide()
+    killed(execution, lost.MOST + 1)
+    executions.abandon(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+    run = step(execution, "a")
+    assert (run.status, run.error["outcome_unknown"]) == ("cancelled", True)
+    dead_letters.send(delivery_id=letter().id, actor=factories.SETUP, now=clock.now())
+    pump.deliver_all(streams=[f"execution:{execution.pk}"], now=clock.now())
+    assert driven(execution).status == "abandoned"
