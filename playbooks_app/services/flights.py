@@ -14,11 +14,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import structlog
 from django.conf import settings
-from django.db import close_old_connections, connection
+from django.db import close_old_connections
 
 from adapters import calls, errors, registry
 from adapters.models import Call
-from core import clock
+from core import clock, databases
 from playbooks_app.services import keeping, late, leases
 from playbooks_app.services.drive import Drive, Result
 from playbooks_app.services.leases import Lease, LostLease
@@ -119,7 +119,7 @@ def _read(call: Call, timeout: float) -> calls.Outcome:
     try:
         return calls.send(call, timeout=timeout)
     finally:
-        _give_back()
+        databases.give_back()
 
 
 def _made(flight: Flight, lease: Lease, cancelled: threading.Event, committed: float) -> calls.Outcome:
@@ -128,7 +128,7 @@ def _made(flight: Flight, lease: Lease, cancelled: threading.Event, committed: f
     if call.effect != "read" and time.monotonic() - committed > TRUST and not leases.renew(lease, now=clock.now()):
         raise LostLease(LostLease.__doc__)
     if not registry.adapter(call.adapter).local:
-        _give_back()
+        databases.give_back()
     return calls.send(call, timeout=flight.timeout, cancelled=cancelled)
 
 
@@ -137,13 +137,7 @@ def _made_elsewhere(flight: Flight, lease: Lease, cancelled: threading.Event, co
     try:
         return _made(flight, lease, cancelled, committed)
     finally:
-        _give_back()
-
-
-def _give_back() -> None:
-    """Give the connection back to its pool while the network answers; SQLite has none, and keeps it."""
-    if not connection.in_atomic_block and connection.settings_dict["OPTIONS"].get("pool"):
-        connection.close()
+        databases.give_back()
 
 
 def _late(call: Call, future: Future[calls.Outcome]) -> None:
@@ -155,7 +149,7 @@ def _late(call: Call, future: Future[calls.Outcome]) -> None:
     try:
         late.note(call, future.result())
     finally:
-        _give_back()
+        databases.give_back()
 
 
 @functools.cache

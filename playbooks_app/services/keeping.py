@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterator
 
 import structlog
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, close_old_connections
 
-from core import clock
+from core import clock, databases
 from playbooks_app.models import Execution
 from playbooks_app.services import leases
 from playbooks_app.services.leases import Lease
@@ -85,8 +85,7 @@ def _look(watches: list[Watch], now: float) -> None:
         # A lease that cannot be renewed runs out: that is what it is for.
         log.warning("leases_not_renewed", count=len(watches), exc_info=True)
     finally:
-        if connection.settings_dict["OPTIONS"].get("pool"):
-            connection.close()
+        databases.give_back()
 
 
 def _hear(watches: list[Watch]) -> None:
