@@ -3,7 +3,7 @@
 import click
 
 from runbookpilot import supervisor
-from runbookpilot.cli import output, ports, serve
+from runbookpilot.cli import adapters, output, ports, serve
 from runbookpilot.demo import content, load
 
 
@@ -16,9 +16,10 @@ def demo(no_serve: bool, host: str, port: int, as_json: bool) -> None:
     """Load a tenant, people of every role, mock adapters, playbooks and alerts; then serve them."""
     if not no_serve:
         ports.require_free(host, port)
-    serve.prepare()
+    serve.migrate()
     with output.told():
         load.load()
+    adapters.apply_declared()
     address = f"http://{host}:{port}/admin/"
     names = [name for name, _ in content.PEOPLE]
     sentence = f"RunbookPilot serves {address}\nAccounts: {', '.join(names)}; the password of each is: {content.PASSWORD}"

@@ -17,6 +17,7 @@ from core import clock
 from core.actors import system
 from playbooks_app.services import playbooks
 from runbookpilot.cli import output, serve
+from runbookpilot.cli.adapters import apply_declared
 
 SETUP = system("setup")
 TOKEN_DAYS = 90
@@ -42,13 +43,14 @@ def init(slug: str, name: str, username: str, trigger_monitor: bool, as_json: bo
         raise click.ClickException(
             "Triggers in monitor mode are not available yet. Leave --trigger-monitor out: versions wait for activation anyway."
         )
-    serve.prepare()
+    serve.migrate()
     with output.told():
         tenant = Tenant.objects.filter(slug=slug).first() or tenants.create(
             slug=slug, name=name or slug, actor=SETUP, now=clock.now()
         )
         person, token = _administrator(username, tenant, more["password_file"])
         versions = playbooks.load_library(tenant=tenant, actor=person.actor(), now=clock.now())
+        apply_declared()
         environment = Environment.objects.get(tenant=tenant, is_default=True)
         checked = _adapter(environment, more, person)
     found = {

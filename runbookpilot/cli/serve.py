@@ -4,6 +4,7 @@ import click
 from django.conf import settings
 from django.core.management import call_command
 
+from accounts.models import Tenant
 from runbookpilot import supervisor
 from runbookpilot.cli import adapters, ports
 
@@ -21,16 +22,23 @@ def up(host: str, port: int) -> None:
 
 def prepare() -> None:
     """Bring the database and the static files to this version, and the adapters to what is declared."""
+    migrate()
+    # What is declared for the first tenant is applied by whatever makes that, and must not stand in its way.
+    if Tenant.objects.exists():
+        adapters.apply_declared()
+
+
+def migrate() -> None:
+    """Bring the database and the static files to this version."""
     call_command("migrate", interactive=False, verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
-    adapters.apply_declared()
 
 
 @click.command("prepare")
 def prepare_alone() -> None:
-    """Bring the database and the static files to this version, before anything of it starts (production)."""
+    """Bring database, static files and declared adapters to this version, before anything of it starts (production)."""
     prepare()
-    click.echo("The database and the static files are at this version.")
+    click.echo("The database and the static files are at this version, and adapters as they are declared.")
 
 
 def command(name: str) -> click.Command:

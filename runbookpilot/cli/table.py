@@ -2,7 +2,7 @@
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("runbookpilot.cli.serve", "Serve everything embedded: web, worker and ticker as one process tree."),
-    "prepare": ("runbookpilot.cli.serve", "Bring the database and the static files to this version (production)."),
+    "prepare": ("runbookpilot.cli.serve", "Bring database, static files and declared adapters to this version (production)."),
     "web": ("runbookpilot.cli.web", "Serve the console and the REST API alone (production)."),
     "worker": ("runbookpilot.cli.worker", "Run background work from Redis (production)."),
     "beat": ("runbookpilot.cli.beat", "Find what is due every second, and hand it to the workers (production)."),

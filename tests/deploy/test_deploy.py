@@ -127,6 +127,13 @@ def test_no_secret_and_no_data_gets_into_the_image() -> None:
     assert {".env", ".git", "data", ".venv"} <= set((ROOT / ".containerignore").read_text().split())
 
 
+@pytest.mark.parametrize("ignoring", [".containerignore", ".gitignore"])
+def test_a_file_with_settings_of_an_installation_gets_nowhere(ignoring: str) -> None:
+    named = {item["path"] for path in COMPOSED for service in services(path).values() for item in service.get("env_file", ())}
+    assert named
+    assert {f"deploy/{name}" for name in named} <= set((ROOT / ignoring).read_text().split())
+
+
 def services(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load(path.read_text())["services"]
     return found

@@ -1,5 +1,7 @@
 """`runbookpilot init`: the first run without the demo."""
 
+import json
+
 import pytest
 
 from tests.runbookpilot.cli.terminal import CommandLine
@@ -50,3 +52,28 @@ def test_it_asks_for_what_is_left_out(tmp_path):
     said, code = CommandLine(tmp_path).talk("init", answers=answers)
     assert code == 0, said
     assert "Token of chief" in said
+
+
+@pytest.fixture
+def declaring(tmp_path):
+    """A folder in which nothing was made yet, with an adapter declared for the tenant that is to come."""
+    (tmp_path / "password").write_text("a very long pass phrase")
+    return CommandLine(tmp_path / "data", RUNBOOKPILOT_ADAPTER__ACME__PRODUCTION__EDR__ADAPTER="mock-edr")
+
+
+def test_an_adapter_may_be_declared_before_there_is_a_tenant(declaring, tmp_path):
+    assert declaring.run("prepare").returncode == 0
+    declaring.json("init", "--tenant", "acme", "--admin", "root", "--password-file", str(tmp_path / "password"))
+    [row] = declaring.json("adapters", "list")["results"]
+    assert (row["name"], row["declared"]) == ("edr", True)
+
+
+def test_preparing_again_makes_what_is_declared_since_once(tmp_path):
+    plain = CommandLine(tmp_path / "data")
+    (tmp_path / "password").write_text("a very long pass phrase")
+    plain.json("init", "--tenant", "acme", "--admin", "root", "--password-file", str(tmp_path / "password"))
+    declaring = CommandLine(tmp_path / "data", RUNBOOKPILOT_ADAPTER__ACME__PRODUCTION__EDR__ADAPTER="mock-edr")
+    assert [declaring.run("prepare").returncode for _ in range(2)] == [0, 0]
+    assert [row["name"] for row in declaring.json("adapters", "list")["results"]] == ["edr"]
+    kinds = [json.loads(line)["kind"] for line in declaring.run("audit", "export").stdout.splitlines()]
+    assert kinds.count("adapter:created") == 1
