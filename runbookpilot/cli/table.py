@@ -12,6 +12,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "runbookpilot.cli.run",
         "Take alerts from a file or standard input and drive what they start, asking on the terminal.",
     ),
+    "replay": ("runbookpilot.cli.replay", "Send recorded alerts to a server, at a rate, as a detector would."),
     "validate": ("runbookpilot.cli.validate", "Check playbook files; every problem with its line."),
     "list": ("runbookpilot.cli.library", "List the playbooks."),
     "show": ("runbookpilot.cli.library", "Show one playbook."),
@@ -42,7 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 #: Commands that start Django themselves, or not at all.
-WITHOUT_DJANGO = frozenset({"version", "settings", "web", "worker", "validate"})
+WITHOUT_DJANGO = frozenset({"version", "settings", "web", "worker", "validate", "replay"})
 
 #: Commands to which the options about levels and drills apply.
 STARTS_EXECUTIONS = frozenset({"run"})

@@ -5,6 +5,8 @@ from typing import Any
 from accounts.choices import Role
 
 TENANT = "demo"
+#: The detector whose alerts `runbookpilot replay` sends.
+SOURCE = "detectforge"
 PASSWORD = "demo runbookpilot"  # noqa: S105
 
 PEOPLE: tuple[tuple[str, Role], ...] = (

@@ -1,6 +1,9 @@
 """Loading the demo: each part is made once, so that loading again changes nothing."""
 
 import json
+from pathlib import Path
+
+from django.conf import settings
 
 from accounts.models import Environment, Tenant, User
 from accounts.services import memberships, tenants, users
@@ -8,10 +11,11 @@ from adapters import instances, registry
 from adapters.models import AdapterInstance
 from compliance.models import Control, Framework
 from compliance.services import frameworks, mappings
-from core import clock
+from core import clock, private_files
 from core.actors import system
 from entities.services import inventory
-from incidents.services import alerts
+from incidents.models import AlertSource
+from incidents.services import alerts, sources
 from playbooks_app.choices import VersionStatus
 from playbooks_app.models import Playbook
 from playbooks_app.services import playbooks
@@ -33,6 +37,7 @@ def load() -> Tenant:
         if version.status == VersionStatus.IN_REVIEW:
             playbooks.activate(version=version, actor=people["lead2"].actor(), now=clock.now())
     _controls(tenant)
+    _source(environment)
     body = "\n".join(map(json.dumps, content.ALERTS)).encode()
     alerts.ingest(
         tenant=tenant, environment=environment, body=body, content_type="application/x-ndjson", headers={}, source=None,
@@ -54,6 +59,19 @@ def _adapters(environment: Environment) -> None:
     for name, adapter in sorted(registry.adapters().items()):
         if name not in known and not any(field.is_required() for field in adapter.Config.model_fields.values()):
             instances.create(environment=environment, adapter=name, name=name, actor=SETUP, now=clock.now())
+
+
+def _source(environment: Environment) -> None:
+    """Let a detector send, which finds what it signs with in the data folder."""
+    if AlertSource.objects.filter(name=content.SOURCE).exists():
+        return
+    row, secret = sources.create(
+        tenant=environment.tenant, environment=environment, name=content.SOURCE, trigger_source="detectforge", actor=SETUP, now=clock.now()
+    )
+    file = Path(settings.DATA_DIR) / "demo" / f"{row.name}.json"
+    # One that is there belongs to another database.
+    file.unlink(missing_ok=True)
+    private_files.write_private(file, json.dumps({"source": row.name, "secret": secret}).encode())
 
 
 def _controls(tenant: Tenant) -> None:

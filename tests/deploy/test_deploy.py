@@ -19,6 +19,7 @@ from prometheus_client import REGISTRY
 from runbookpilot import environment, gauges
 from runbookpilot.cli.table import COMMANDS
 from runbookpilot.cli.worker import GRACE, SPARE
+from runbookpilot.demo import content
 from runbookpilot.queues import QUEUES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +40,7 @@ def unit(path: Path) -> configparser.ConfigParser:
 
 def parsed(words: list[str]) -> click.Context:
     """Let the command line read these words, as it would; raises where it would refuse them."""
-    name, *rest = words
+    name, *rest = (word.replace("/app/", f"{ROOT}/") for word in words)
     command: click.Command = importlib.import_module(COMMANDS[name][0]).command(name)
     return command.make_context(name, rest)
 
@@ -139,6 +140,8 @@ def services(path: Path) -> dict[str, Any]:
     return found
 
 
+#: What a replayer sees of the data: the folder with what it signs with.
+ONLY_READ = [{"type": "volume", "source": "data", "target": "/detector", "read_only": True, "volume": {"subpath": "demo"}}]
 OURS = [(path.name, name) for path in COMPOSED for name, service in services(path).items() if service["image"].startswith("runbookpilot:")]
 
 
@@ -150,7 +153,8 @@ def test_a_service_runs_a_command_that_there_is(file: str, name: str) -> None:
 @pytest.mark.parametrize(("file", "name"), OURS)
 def test_a_service_writes_only_its_data(file: str, name: str) -> None:
     service = services(DEPLOY / file)[name]
-    assert (service["read_only"], service["cap_drop"], service["volumes"]) == (True, ["ALL"], ["data:/data"])
+    assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+    assert service["volumes"] == (ONLY_READ if service["command"][0] == "replay" else ["data:/data"])
     assert "no-new-privileges:true" in service["security_opt"]
 
 
@@ -165,7 +169,8 @@ def test_a_service_is_given_settings_that_there_are(file: str, name: str) -> Non
 def test_services_and_volumes_that_are_named_are_there(path: Path) -> None:
     document = yaml.safe_load(path.read_text())
     named = {name for service in document["services"].values() for name in service.get("depends_on", {})}
-    volumes = {volume.split(":")[0] for service in document["services"].values() for volume in service.get("volumes", [])}
+    mounted = [volume for service in document["services"].values() for volume in service.get("volumes", [])]
+    volumes = {volume["source"] if isinstance(volume, dict) else volume.split(":")[0] for volume in mounted}
     assert named <= set(document["services"])
     assert volumes == set(document["volumes"])
 
@@ -223,3 +228,16 @@ def test_the_guide_watches_numbers_that_there_are() -> None:
     metrics = {family.name for family in REGISTRY.collect()}
     assert gauges.DEAD
     assert set(re.findall(r"`(runbookpilot_\w+)`", text)) <= metrics
+
+
+def test_the_replayer_signs_with_what_the_demo_leaves_for_it() -> None:
+    words = services(DEPLOY / "compose.detectforge.yaml")["replayer"]["command"]
+    name = next(word for word in words if word.startswith("--sender=")).removeprefix("--sender=/detector/")
+    assert name == f"{content.SOURCE}.json"
+
+
+def test_recorded_alerts_start_what_the_library_has_for_them() -> None:
+    found = [json.loads(line) for line in (DEPLOY / "detectforge" / "alerts.ndjson").read_text().splitlines()]
+    techniques = {alert["threat"]["technique"][0]["id"] for alert in found}
+    assert {"T1047", "T1003.001", "T1071.001"} <= techniques
+    assert len({alert["event"]["id"] for alert in found}) == len(found)
