@@ -7,11 +7,12 @@ PORT ?= 8000
 SEED ?=
 MINUTES ?= 10
 SHAPE ?= both
+KIND ?= stopped
 ONLY ?=
 comma := ,
 export RUNBOOKPILOT_DATA ?= $(CURDIR)/data
 
-.PHONY: help install install-dev demo test test-sqlite test-postgres watch check lint types imports migrations reference docs docs-check security browser screenshots chaos-short chaos production bench lock clean
+.PHONY: help install install-dev demo test test-sqlite test-postgres watch check lint types imports migrations reference docs docs-check security browser screenshots chaos-short chaos production outage bench lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -55,6 +56,9 @@ chaos-short: install-dev  ## Kill real process trees at every boundary; a few mi
 
 production: install-dev  ## Run the production shape as real processes (needs PostgreSQL and redis-server)
 	$(BIN)/pytest -q -m production tests/production
+
+outage: install-dev  ## Live through minutes without Redis, and say what held (MINUTES=5, KIND=stopped|frozen|mute; see production)
+	$(BIN)/python -m tests.production.outage --minutes $(if $(filter command line environment,$(origin MINUTES)),$(MINUTES),5) --kind $(KIND)
 
 bench: install-dev  ## Measure beside peers and limits, a JSON line each (ONLY=B1,B4 ROUNDS=2; benchmarks/README.md)
 	$(BIN)/python -m benchmarks $(subst $(comma), ,$(ONLY))

@@ -1,8 +1,10 @@
-"""What stands in the broker's queues, asked of Redis itself. Every question is answered within a second, or refused."""
+"""Whether the broker is there and what stands in its queues, asked of Redis itself. Every question takes a second at most."""
 
+import contextlib
 import dataclasses
 import functools
 import json
+import threading
 import time
 from typing import Any
 
@@ -17,8 +19,14 @@ from runbookpilot.queues import QUEUES
 #: The header with the moment at which a message was sent.
 SENT_AT = "sent_at"
 
+#: Seconds between two questions to a broker that is gone.
+PAUSE = 2.0
+
 #: What a broker that is gone, or not well, makes its clients raise.
 ERRORS = (redis.RedisError, OperationalError, OSError)
+
+_asking = threading.Lock()
+_watchers: list[threading.Thread] = []
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,6 +47,19 @@ def ping() -> None:
     _client().ping()
 
 
+def is_gone() -> bool:
+    """Return whether it was found to be gone and has not answered since."""
+    return any(watcher.is_alive() for watcher in _watchers)
+
+
+def found_gone() -> None:
+    """Let nobody in this process wait for it again: a thread beside them asks until it answers."""
+    with _asking:
+        if not is_gone():
+            _watchers[:] = [threading.Thread(target=_ask_until_it_answers, name="broker-watcher", daemon=True)]
+            _watchers[0].start()
+
+
 def depth(queue: str) -> int:
     """Return how many tasks stand in a queue; raises one of ERRORS."""
     return int(_client().llen(queue))
@@ -53,6 +74,14 @@ def standing() -> dict[str, Standing]:
     answers = pipe.execute()
     pairs = zip(QUEUES, answers[::2], answers[1::2], strict=True)
     return {queue: Standing(int(length), _age(first)) for queue, length, first in pairs}
+
+
+def _ask_until_it_answers() -> None:
+    while True:
+        time.sleep(PAUSE)
+        with contextlib.suppress(*ERRORS):
+            ping()
+            return
 
 
 def _age(raw: bytes | None) -> float:

@@ -1,7 +1,7 @@
 """The Celery application of the production shape: one task, which runs those of `core.tasks` by their path.
 
-Workers import it, and the task port sends through it. Nothing here waits for a broker that is gone: after a failure the
-next seconds' messages are not even tried, and the sweep sends again what nobody got.
+Workers import it, and the task port sends through it. Nothing here waits for a broker that is gone: after a failure
+nothing is even tried until it answers again, and the sweep sends again what nobody got.
 """
 
 import time
@@ -11,8 +11,10 @@ from typing import Any
 
 import structlog
 from celery import Celery, signals
+from celery.app.amqp import AMQP
 from django.conf import settings
 from django_structlog.celery.steps import DjangoStructLogInitStep
+from kombu.connection import Connection
 
 from core import tasks
 from core.tasks import Message
@@ -21,17 +23,35 @@ from runbookpilot import acknowledging, broker
 log = structlog.get_logger(__name__)
 
 RUN = "core.tasks.run"
-#: Seconds without a try after one that failed.
-PAUSE = 2.0
 #: As many as may stand in a queue before a sweep adds no more: what it would add may be standing there already.
 ROOM = 200
 
+#: A worker waits for work longer than anybody may wait who publishes.
+_WAITING = {"socket_timeout": 10.0, "socket_connect_timeout": 5.0}
+#: Seconds between two tries to connect, however long the broker has been gone.
+_LONGEST_REST = 4.0
+
+
+class _Connection(Connection):
+    """One that a worker finds again soon after an outage of any length."""
+
+    def ensure_connection(self, *args: Any, **kwargs: Any) -> Connection:
+        return super().ensure_connection(*args, **{"interval_max": _LONGEST_REST, **kwargs})  # type: ignore[no-untyped-call]
+
+
+class _Amqp(AMQP):
+    Connection = _Connection
+
+
+class _Application(Celery):
+    def connection_for_read(self, url: str | None = None, **kwargs: Any) -> Connection:
+        return super().connection_for_read(url, **{"transport_options": _WAITING, **kwargs})
+
+
 acknowledging.install()
-app = Celery("runbookpilot")
+app = _Application("runbookpilot", amqp=_Amqp)
 app.conf.update(settings.CELERY)
 app.steps["worker"].add(DjangoStructLogInitStep)
-
-_silent_until = 0.0
 
 
 @app.task(name=RUN)  # type: ignore[untyped-decorator]
@@ -57,51 +77,48 @@ def _end_slices(**_: Any) -> None:
 
 
 def send(message: Message) -> None:
-    """Put one task into its queue; raises what the broker's client raises, at most every few seconds."""
-    if time.monotonic() < _silent_until:
-        log.debug("broker_silent", task=message.path)
+    """Put one task into its queue; raises what the broker's client raises, and does nothing while the broker is gone."""
+    if broker.is_gone():
+        log.debug("broker_gone", task=message.path)
         return
     _publish(message)
 
 
 def spread(messages: Sequence[Message]) -> int:
     """Put tasks into their queues as far as there is room; return how many. A broker that is gone takes none."""
-    if time.monotonic() < _silent_until:
+    if broker.is_gone():
         return 0
     try:
         return sum(_fill(name, list(group)) for name, group in groupby(messages, key=lambda message: message.queue))
     except broker.ERRORS as error:
+        broker.found_gone()
         log.warning("broker_unreachable", error=type(error).__name__)
         return 0
 
 
 def _fill(queue: str, messages: Sequence[Message]) -> int:
-    try:
-        room = max(ROOM - broker.depth(queue), 0)
-    except broker.ERRORS:
-        _be_silent()
-        raise
-    for message in messages[:room]:
-        _publish(message)
-    return len(messages[:room])
+    room = max(ROOM - broker.depth(queue), 0)
+    return sum(_publish(message) for message in messages[:room])
 
 
-def _publish(message: Message) -> None:
+def _publish(message: Message) -> bool:
+    """Return whether it was sent: not so where others, for whom this waited, have found the broker gone."""
     arguments: Mapping[str, Any] = {"path": message.path, "kwargs": dict(message.kwargs)}
-    try:
-        app.send_task(
-            RUN,
-            kwargs=arguments,
-            queue=message.queue,
-            expires=message.expires,
-            retry=False,
-            headers={broker.SENT_AT: time.time()},
-        )
-    except broker.ERRORS:
-        _be_silent()
-        raise
-
-
-def _be_silent() -> None:
-    global _silent_until
-    _silent_until = time.monotonic() + PAUSE
+    with app.producer_or_acquire() as producer:
+        if broker.is_gone():
+            return False
+        try:
+            app.send_task(
+                RUN,
+                kwargs=arguments,
+                queue=message.queue,
+                expires=message.expires,
+                retry=False,
+                headers={broker.SENT_AT: time.time()},
+                producer=producer,
+            )
+        except broker.ERRORS:
+            # Before the producer is given to the next who waits for one.
+            broker.found_gone()
+            raise
+    return True

@@ -6,9 +6,6 @@ import platform
 
 import django
 
-#: A consumer waits for work longer than a request may wait for the broker.
-PATIENCE = {"socket_timeout": 10.0, "socket_connect_timeout": 5.0}
-
 
 def main() -> None:
     """Take tasks from the broker until told to end; then finish what is under way and give the rest back."""
@@ -21,7 +18,6 @@ def main() -> None:
     # Django has to be set up before the application, which reads its settings, can be imported.
     from runbookpilot.celery import app  # noqa: PLC0415
 
-    app.conf.broker_transport_options = {**app.conf.broker_transport_options, **PATIENCE}
     worker = app.Worker(
         hostname=f"{platform.node()}:{os.getpid()}",
         pool="threads",
