@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Expression, QuerySet
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from accounts.models import Environment
@@ -22,6 +23,7 @@ from audit.choices import Kind
 from core import canonical, clock
 from core.actors import Actor, system
 from core.errors import Conflict, Invalid, NotFound
+from core.reads import Read
 
 #: How many readings of secrets are journaled in one transaction.
 MOST_READS = 10_000
@@ -189,17 +191,24 @@ def check(*, instance: AdapterInstance, actor: Actor, now: dt.datetime) -> Adapt
 def resolve(*, tenant_id: uuid.UUID, environment_id: uuid.UUID, action: str, name: str = "") -> AdapterInstance:
     """Return the instance that serves `action`: the one named, or the one bound to its capability. Raises NoInstance."""
     capability = action.split(".")[0]
-    rows = AdapterInstance.objects.filter(tenant_id=tenant_id, environment_id=environment_id, enabled=True)
-    bound = rows.filter(bindings__capability=capability)
-    row: AdapterInstance | None = rows.filter(name=name).first() if name else bound.first()
+    place = {"tenant": tenant_id, "environment": environment_id}
+    row = _NAMED.first(**place, name=name) if name else _BOUND.first(**place, capability=capability)
     if row is None and not name and _own(environment_id, capability):
-        row = bound.first()
+        row = _BOUND.first(**place, capability=capability)
     if row is None:
         what = f"The adapter {name!r} is not there or not enabled" if name else f"No enabled adapter is bound to {capability!r}"
         raise NoInstance(f"{what} in this environment.", hint="An administrator adds one under Adapters.")
     if action not in {item.name for item in registry.adapter(row.adapter).actions}:
         raise NoInstance(f"The adapter {row.name} cannot do {action}.", hint="Bind another adapter to this capability.")
     return row
+
+
+def _enabled(tenant: Expression, environment: Expression) -> QuerySet[AdapterInstance]:
+    return AdapterInstance.objects.filter(tenant_id=tenant, environment_id=environment, enabled=True).order_by("pk")
+
+
+_NAMED = Read(lambda tenant, environment, name: _enabled(tenant, environment).filter(name=name)[:1])
+_BOUND = Read(lambda tenant, environment, capability: _enabled(tenant, environment).filter(bindings__capability=capability)[:1])
 
 
 def _own(environment_id: uuid.UUID, capability: str) -> bool:

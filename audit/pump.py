@@ -16,6 +16,7 @@ from django.utils.module_loading import import_string
 from audit.models import Delivery
 from audit.selectors import entries
 from core import canonical, clock, redaction, tasks, tracing
+from core.reads import Read
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +43,9 @@ def deliver(*, delivery_id: uuid.UUID, now: dt.datetime) -> bool:
     if not claimed.update(next_at=now + HOLD, attempts=F("attempts") + 1):
         # Another worker claimed it, it was delivered, or it is not due yet.
         return False
-    row = Delivery.objects.select_related("entry").get(id=delivery_id)
+    row = _CLAIMED.first(delivery=delivery_id)
+    if row is None:
+        return False
     if row.attempts > ATTEMPTS:
         Delivery.objects.filter(id=row.id).update(attempts=ATTEMPTS, dead_at=now, error=row.error or KILLED)
         return False
@@ -56,6 +59,9 @@ def deliver(*, delivery_id: uuid.UUID, now: dt.datetime) -> bool:
             return False
     Delivery.objects.filter(id=delivery_id).delete()
     return True
+
+
+_CLAIMED = Read(lambda delivery: Delivery.objects.select_related("entry").filter(pk=delivery))
 
 
 def deliver_all(*, streams: Sequence[str], now: dt.datetime) -> int:

@@ -7,13 +7,18 @@ oracle of its tests.
 """
 
 import dataclasses
+import datetime as dt
 import functools
+import json
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models, transaction
 from psycopg.types.json import Jsonb
+
+from core.reads import numbered
 
 _GIVEN = frozenset(
     {
@@ -110,13 +115,7 @@ def _text(shape: tuple[Any, ...]) -> str:
     for number, item in enumerate(item for item in shape if item[0] != "guard"):
         parts.append(f"change_{number} AS ({_change(item, last)})")
     counted = " + ".join(f"(SELECT count(*) FROM guard_{number})" for number in range(len(guards))) or "0"
-    return _numbered(f"WITH {', '.join(parts)} SELECT {counted}")
-
-
-def _numbered(text: str) -> str:
-    """Return the text with the parameters as the server names them, so that nothing is parsed on the client."""
-    first, *rest = text.split("%s")
-    return first + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))
+    return numbered(f"WITH {', '.join(parts)} SELECT {counted}")
 
 
 def _change(item: tuple[Any, ...], last: str) -> str:
@@ -137,21 +136,31 @@ def _change(item: tuple[Any, ...], last: str) -> str:
 
 def _plain(change: Insert | Update) -> str:
     """Return the statement for one row, as SQLite gets it."""
-    _, model, names, _ = _shape(change)
+    kind, model, names, _ = _shape(change)
+    return _plain_text(kind, model, names)
+
+
+@functools.lru_cache(maxsize=512)
+def _plain_text(kind: str, model: type[models.Model], names: Sequence[str]) -> str:
     columns = [_column(model, name) for name in names]
-    if isinstance(change, Insert):
+    if kind == "insert":
         return f"INSERT INTO {_table(model)} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"
     sets = ", ".join(f"{column} = %s" for column in columns[1:])
     return f"UPDATE {_table(model)} SET {sets} WHERE {columns[0]} = %s"
 
 
 def _guard_sqlite(guard: Guard) -> tuple[str, list[Any]]:
-    found = _found(guard.model, _conditions(guard))
-    if not guard.values:
-        return f"SELECT 1 FROM {_table(guard.model)} WHERE {found}", _where(guard)
-    sets = ", ".join(f"{_column(guard.model, name)} = %s" for name in guard.values)
-    params = [*_prepared(guard.model, guard.values), *_where(guard)]
-    return f"UPDATE {_table(guard.model)} SET {sets} WHERE {found}", params
+    text = _guard_text(guard.model, _conditions(guard), tuple(guard.values))
+    return text, [*_prepared(guard.model, guard.values), *_where(guard)]
+
+
+@functools.lru_cache(maxsize=512)
+def _guard_text(model: type[models.Model], conditions: Sequence[tuple[str, bool]], names: Sequence[str]) -> str:
+    found = _found(model, conditions)
+    if not names:
+        return f"SELECT 1 FROM {_table(model)} WHERE {found}"
+    sets = ", ".join(f"{_column(model, name)} = %s" for name in names)
+    return f"UPDATE {_table(model)} SET {sets} WHERE {found}"
 
 
 def _shape(item: Guard | Insert | Update) -> tuple[Any, ...]:
@@ -200,21 +209,40 @@ def _preparations(model: type[models.Model], names: tuple[str, ...]) -> tuple[tu
 def _conversion(field: Any) -> Callable[[Any], Any] | None:
     """Return what turns a value of this field into what the driver is given; None where it is given as it is.
 
-    PostgreSQL's driver takes strings, numbers, moments and UUIDs themselves; the fields' own way to say so is slow.
+    PostgreSQL's driver takes strings, numbers, moments and UUIDs themselves, SQLite's strings and numbers; the fields' own
+    way to say so is slow.
     """
     while field.is_relation:
         field = field.target_field
+    plain_json = type(field) is models.JSONField and field.encoder is None
     if connection.vendor == "postgresql":
         if type(field) in _GIVEN:
             return None
-        if type(field) is models.JSONField and field.encoder is None:
+        if plain_json:
             return _json
+    elif type(field) in _GIVEN:
+        own: dict[type, Callable[[Any], Any]] = {models.UUIDField: _hex, models.DateTimeField: _moment}
+        return own.get(type(field))
+    elif plain_json:
+        return _json_text
     # One thread's wrapper serves all: the fields ask it for its operations alone, never for a cursor.
     return functools.partial(field.get_db_prep_save, connection=connections[DEFAULT_DB_ALIAS])
 
 
 def _json(value: Any) -> Any:
     return None if value is None else Jsonb(value)
+
+
+def _json_text(value: Any) -> str | None:
+    return None if value is None else json.dumps(value)
+
+
+def _hex(value: uuid.UUID | str | None) -> str | None:
+    return value.hex if isinstance(value, uuid.UUID) else value and uuid.UUID(value).hex
+
+
+def _moment(value: dt.datetime | None) -> str | None:
+    return None if value is None else str(value.astimezone(dt.UTC).replace(tzinfo=None))
 
 
 @functools.lru_cache(maxsize=64)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Expression, QuerySet, Subquery
 from django.utils.module_loading import import_string
 
 from audit.choices import Kind
@@ -15,6 +16,7 @@ from audit.journal import chain
 from audit.models import Delivery, Entry, EntryRef, StreamHead
 from core import canonical, tasks, tracing, writes
 from core.actors import Actor
+from core.reads import Read
 
 DELIVER = "audit.tasks.deliver"
 
@@ -84,7 +86,7 @@ def append_all(facts: Iterable[Fact]) -> list[uuid.UUID]:
     deliveries = _deliveries(entries)
     if deliveries:
         Delivery.objects.bulk_create(deliveries)
-        _nudge(deliveries)
+    _wake(entries, deliveries)
     return [entry.id for entry in entries]
 
 
@@ -102,8 +104,8 @@ class Tail:
     @classmethod
     def of(cls, stream: str) -> "Tail":
         """Return the end of a stream as it is now."""
-        head = StreamHead.objects.filter(stream=stream).first()
-        return cls(stream, head.seq, head.hash) if head else cls(stream, 0, "")
+        found = _HEAD.first(stream=stream)
+        return cls(stream, *found) if found else cls(stream, 0, "")
 
     def chain(self, facts: Sequence[Fact]) -> "Links":
         """Return the rows of these facts, in order, and the guard that nobody else has appended meanwhile."""
@@ -121,7 +123,7 @@ class Tail:
             guards = [writes.Guard(StreamHead, where, values)]
         else:
             changes.insert(0, writes.Insert([head]))
-        return Links(guards, changes, Tail(self.stream, head.seq, head.hash), deliveries)
+        return Links(guards, changes, Tail(self.stream, head.seq, head.hash), entries, deliveries)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -131,12 +133,26 @@ class Links:
     guards: Sequence[writes.Guard]
     changes: Sequence[writes.Insert | writes.Update]
     tail: Tail
+    _entries: Sequence[Entry]
     _deliveries: Sequence[Delivery]
 
     def written(self) -> Tail:
         """Wake what the wiring names, and return the new end of the stream."""
-        _nudge(self._deliveries)
+        _wake(self._entries, self._deliveries)
         return self.tail
+
+
+def end_of(stream: Expression) -> dict[str, Subquery]:
+    """Return what selects the end of a stream beside something else: `tail_seq` and `tail_hash`, None where it is empty."""
+    head = StreamHead.objects.filter(stream=stream)
+    return {"tail_seq": Subquery(head.values("seq")[:1]), "tail_hash": Subquery(head.values("hash")[:1])}
+
+
+def _head(stream: Expression) -> QuerySet[StreamHead, tuple[int, str]]:
+    return StreamHead.objects.filter(stream=stream).values_list("seq", "hash")
+
+
+_HEAD = Read(_head)
 
 
 def _locked_heads(streams: Sequence[str]) -> dict[str, StreamHead]:
@@ -185,13 +201,20 @@ def _refs(entries: Sequence[Entry]) -> list[EntryRef]:
 
 def _deliveries(entries: Sequence[Entry]) -> list[Delivery]:
     return [
-        Delivery(entry_id=entry.id, handler=handler, next_at=entry.at) for entry in entries for handler in handlers(entry.kind)
+        Delivery(entry_id=entry.id, handler=handler, next_at=entry.at)
+        for entry in entries
+        for handler in handlers(entry.kind)
+        if handler not in _direct()
     ]
 
 
-def _nudge(deliveries: Sequence[Delivery]) -> None:
+def _wake(entries: Sequence[Entry], deliveries: Sequence[Delivery]) -> None:
     for row in deliveries:
         tasks.enqueue(DELIVER, queue_of=row.handler, delivery_id=str(row.id))
+    for entry in entries:
+        for handler in handlers(entry.kind):
+            if handler in _direct():
+                tasks.enqueue(handler, **{f"{entry.subject_kind}_id": entry.subject_id})
 
 
 def handlers(kind: str) -> Sequence[str]:
@@ -202,3 +225,9 @@ def handlers(kind: str) -> Sequence[str]:
 @functools.cache
 def _wiring() -> Mapping[str, Sequence[str]]:
     return import_string(settings.WIRING)
+
+
+@functools.cache
+def _direct() -> frozenset[str]:
+    found: frozenset[str] = import_string(settings.WIRING_DIRECT)
+    return found

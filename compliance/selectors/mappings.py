@@ -3,9 +3,10 @@
 import datetime as dt
 import uuid
 
-from django.db.models import Q, QuerySet
+from django.db.models import Expression, Q, QuerySet
 
 from compliance.models import ControlException, Mapping
+from core.reads import Read
 from playbooks_app.models import Execution
 
 
@@ -21,6 +22,18 @@ def serving(execution: Execution, as_of: dt.datetime) -> "QuerySet[Mapping]":
         tenant_id=execution.tenant_id, playbook_id=execution.version.playbook_id,
     )
     return rows.select_related("control__framework").order_by("control__position", "id")
+
+
+def serve_any(execution_id: uuid.UUID) -> bool:
+    """Return whether there is any mapping, standing or not, of an execution's playbook: most have none."""
+    return _ANY.first(execution=execution_id) is not None
+
+
+def _any(execution: Expression) -> "QuerySet[Mapping, tuple[uuid.UUID]]":
+    return Mapping.objects.filter(playbook__versions__executions=execution).values_list("id")[:1]
+
+
+_ANY = Read(_any)
 
 
 def of_controls(control_ids: "list[uuid.UUID]", as_of: dt.datetime) -> "QuerySet[Mapping]":

@@ -27,6 +27,8 @@ def capture(*, execution_id: uuid.UUID, actor: Actor, now: dt.datetime) -> Evide
 
     Safe to call again: an open bundle is brought up to date, a sealed one is returned as it is.
     """
+    if not mappings.serve_any(execution_id):
+        return None
     execution = (
         Execution.objects.select_related("version__playbook", "version__activated_by", "alert", "environment")
         .filter(pk=execution_id).first()

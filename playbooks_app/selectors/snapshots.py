@@ -1,21 +1,27 @@
 """An execution as the engine is shown it."""
 
 import dataclasses
+import functools
 import uuid
 from collections.abc import Mapping
 from typing import Any
+
+from django.db.models import Expression, QuerySet
 
 from accounts.selectors import stops
 from adapters import instances, registry
 from adapters.models import AdapterInstance
 from approvals.models import Request
+from audit import journal
 from audit.choices import Kind
+from audit.journal import Tail
 from audit.selectors import entries
 from core import clock
 from core.errors import DomainError
+from core.reads import Read
 from playbooks_app.choices import ExecutionStatus, StepStatus
 from playbooks_app.engine.model import Facts, State, StepState
-from playbooks_app.models import Execution, StepRun
+from playbooks_app.models import Execution, PlaybookVersion, StepRun
 from playbooks_app.spec import loader
 from playbooks_app.spec.schema import Level, Playbook, Step, StepKind
 
@@ -71,9 +77,41 @@ class Instances:
 
 
 def read(execution_id: uuid.UUID) -> Execution:
-    """Return an execution with all that driving it reads; raises DoesNotExist."""
-    rows = Execution.objects.select_related("version__playbook", "tenant", "environment", "alert").defer("version__source")
-    return rows.get(pk=execution_id)
+    """Return an execution with all that driving it reads, and the end of its stream as `tail`; raises DoesNotExist."""
+    execution = _EXECUTION.first(execution=execution_id, stream=f"execution:{execution_id}")
+    if execution is None:
+        raise Execution.DoesNotExist(f"There is no execution {execution_id}.")
+    execution.version = _version(execution.version_id)
+    return execution
+
+
+def tail(execution: Execution) -> Tail:
+    """Return the end of the stream of an execution as it was when that was read."""
+    seq, end = execution.tail_seq, execution.tail_hash  # type: ignore[attr-defined]
+    return Tail(f"execution:{execution.pk}", seq or 0, end or "")
+
+
+def steps(execution_id: uuid.UUID) -> list[StepRun]:
+    """Return the steps of an execution in order, with their iterations and undos."""
+    return _STEPS.all(execution=execution_id)
+
+
+def _execution(execution: Expression, stream: Expression) -> QuerySet[Execution]:
+    rows = Execution.objects.select_related("tenant", "environment").filter(pk=execution)
+    return rows.annotate(**journal.end_of(stream))
+
+
+def _steps(execution: Expression) -> QuerySet[StepRun]:
+    return StepRun.objects.filter(execution=execution).order_by("position", "number", "id")
+
+
+_EXECUTION, _STEPS = Read(_execution), Read(_steps)
+
+
+@functools.lru_cache(maxsize=256)
+def _version(version_id: uuid.UUID) -> PlaybookVersion:
+    """Return a version with its playbook. Nothing that an execution reads of them ever changes."""
+    return PlaybookVersion.objects.select_related("playbook").defer("source").get(pk=version_id)
 
 
 def take(

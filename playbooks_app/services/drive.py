@@ -53,7 +53,7 @@ class Drive:
         self._stored: dict[Any, commits.Documents] = {}
         self.batch = commits.Batch(self._stored)
         self.in_flight: set[str] = set()
-        self._tail: Tail | None = None
+        self._tail: Tail | None = snapshots.tail(execution)
         self.instances = snapshots.Instances(execution)
         self._read_steps()
 
@@ -78,8 +78,9 @@ class Drive:
     def read_anew(self) -> None:
         """Read what others changed, dropping what is not committed, and apply the results of calls again."""
         leases.seen(self.lease, now=clock.now())
-        self.batch, self._tail = commits.Batch(self._stored), None
+        self.batch = commits.Batch(self._stored)
         self.execution = snapshots.read(self.lease.execution_id)
+        self._tail = snapshots.tail(self.execution)
         self.instances = snapshots.Instances(self.execution)
         self._read_steps()
         for result in self.results:
@@ -156,6 +157,6 @@ class Drive:
         self.batch = commits.Batch(self._stored)
 
     def _read_steps(self) -> None:
-        self.runs = {run.step_id: run for run in self.execution.steps.order_by("position", "number", "id")}
+        self.runs = {run.step_id: run for run in snapshots.steps(self.execution.pk)}
         self._stored.clear()
         self._stored.update({run.pk: commits.documents_of(run) for run in self.runs.values()})

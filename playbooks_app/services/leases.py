@@ -8,7 +8,7 @@ import uuid
 
 from django.db.models import Q
 
-from core import ids
+from core import ids, writes
 from playbooks_app.models import Execution
 
 LENGTH = dt.timedelta(seconds=30)
@@ -39,11 +39,14 @@ def owner() -> str:
 
 def acquire(execution: Execution, *, owner: str, now: dt.datetime) -> Lease | None:
     """Return a lease on an execution that was just read; None where it has changed since or another worker drives it."""
-    free = Q(lease_until__isnull=True) | lapsed(now)
+    until = execution.lease_until
+    if until is not None and now < until <= now + 2 * LENGTH:
+        return None
     taken_over = bool(execution.lease_owner)
     losses = execution.losses + taken_over
-    rows = Execution.objects.filter(free, pk=execution.pk, fence=execution.fence, wake_at=execution.wake_at, given_up_at=None)
-    if not rows.update(lease_owner=owner, lease_until=now + LENGTH, fence=execution.fence + 1, wake_at=None, losses=losses):
+    read = {name: getattr(execution, name) for name in ("lease_owner", "lease_until", "fence", "wake_at", "given_up_at")}
+    values = {"lease_owner": owner, "lease_until": now + LENGTH, "fence": execution.fence + 1, "wake_at": None, "losses": losses}
+    if execution.given_up_at is not None or not writes.write([writes.Guard(Execution, {"id": execution.pk, **read}, values)], []):
         return None
     lease = Lease(execution.pk, owner, execution.fence + 1, taken_over)
     execution.losses = losses

@@ -23,11 +23,6 @@ def advance(*, execution_id: str) -> bool:
     return runner.advance(uuid.UUID(execution_id))
 
 
-def advance_execution(*, entry: EntryView) -> None:
-    """Begin an execution that was started."""
-    runner.advance(uuid.UUID(entry.subject_id))
-
-
 def apply_decision(*, entry: EntryView) -> None:
     """Let an execution see what people decided; also one that has ended, whose queued simulation was approved."""
     execution_id = entry.ref("execution")

@@ -27,6 +27,7 @@ STATICFILES_DIRS = [ROOT / "static"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 WIRING = "runbookpilot.wiring.HANDLERS"
+WIRING_DIRECT = "runbookpilot.wiring.DIRECT"
 ADAPTERS_FILE = OPERATOR.adapters_file
 #: Holds secrets, as its name tells Django's error pages.
 ADAPTERS_SECRET = environment.adapters(os.environ, environment.env_file())

@@ -21,7 +21,7 @@ from tests.playbooks_app.executions.worlds import READ, WRITE, driven
 
 STEPS = [READ, {**READ, "id": "again", "needs": []}, {"id": "w", "kind": "wait", "duration": "1ms"}, WRITE]
 DIFFERENT = {"id", "created_at", "started_at", "completed_at", "finished_at", "execution_id", "version_id", "trace_id"} | {
-    "call_id", "approval_id", "idempotency_key", "owner_id", "wake_at", "deadline", "lease_until", "result_digest", "iteration_of_id",
+    "call_id", "approval_id", "idempotency_key", "owner_id", "wake_at", "deadline", "lease_until", "result_digest", "iteration_of_id", "fence",
 }  # fmt: skip
 
 
@@ -35,17 +35,25 @@ def rows(execution):
     return [{name: value for name, value in row.items() if name not in DIFFERENT} for row in found]
 
 
+def through(execution):
+    """Drive an execution over its wait, which may be over before or after it has come to rest."""
+    for _ in range(1000):
+        if driven(execution).status != "waiting":
+            return execution
+    raise AssertionError("It waits for longer than its wait.")
+
+
 def told(execution):
     return [(entry.seq, entry.kind, entry.data.get("status")) for entry in entries.of_stream(f"execution:{execution.pk}")]
 
 
 def test_both_ways_leave_the_same_rows_and_the_same_stream(world):
-    by_statement = driven(world.begin(*STEPS))
+    by_statement = through(world.begin(*STEPS))
     Playbook.objects.update(slug="first")
     with pytest.MonkeyPatch.context() as patch:
         real = commits.write
         patch.setattr(commits, "write", lambda *args: real(*args[:4]))
-        by_orm = driven(world.begin(*STEPS))
+        by_orm = through(world.begin(*STEPS))
     assert rows(by_statement) == rows(by_orm)
     assert told(by_statement) == told(by_orm)
 
@@ -127,9 +135,10 @@ def test_a_chain_of_reads_costs_few_statements(world, monkeypatch):
     monkeypatch.setattr("adapters.mocking.MockAdapter.execute", _nothing)
     with CaptureQueriesContext(connection) as queries:
         runner.advance(execution.pk)
-    assert len(written) == 11
+    # The lease, the intents and results of ten reads, and the end.
+    assert len(written) == 12
     if connection.vendor == "postgresql":
-        assert len(queries) + len(written) <= 20
+        assert len(queries) + len(written) <= 16
 
 
 def _nothing(*_args):
