@@ -54,7 +54,8 @@ def restore(file: Path, as_json: bool) -> None:
         f"{settings.DATA_DIR} has its {made.files} files.",
         *_gone(made),
         *_apart(),
-        "Next: runbookpilot doctor, runbookpilot audit verify, and start. What was under way goes on by itself.",
+        "Next: runbookpilot doctor, runbookpilot audit verify, and start. What was under way goes on by itself, up to its next write.",
+        "Writes of every tenant are stopped: what was done since the backup is not known here. Look, then: runbookpilot stop --release",
     ]
     output.say(_shape(made, file), "\n".join(lines), as_json=as_json)
 
