@@ -39,6 +39,7 @@ class Request(Governed):
     simulated = models.BooleanField(default=False, help_text="A queued simulation: approving runs it for real.")
     on_timeout = models.CharField(max_length=7, choices=OnTimeout, default=OnTimeout.HALT)
     expires_at = models.DateTimeField()
+    counts_from = models.DateTimeField(null=True, help_text="Since when its time counts: later than now where a clock was set back.")
     escalates_at = models.DateTimeField(null=True, blank=True)
     escalated_at = models.DateTimeField(null=True, blank=True)
     claimed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
@@ -63,6 +64,7 @@ class Request(Governed):
             models.Index(
                 fields=["escalates_at"], condition=models.Q(status=Status.PENDING, escalated_at=None), name="request_escalation"
             ),
+            models.Index(fields=["counts_from"], condition=models.Q(status=Status.PENDING), name="request_misdated"),
             models.Index(fields=["subject_kind", "subject_id"], name="request_by_subject"),
         ]
 

@@ -11,7 +11,9 @@ from core.actors import system
 
 def expire_due() -> int:
     """Let requests whose time has run out follow their time-out rule; return how many."""
-    return requests.expire_due(actor=system("clock"), now=clock.now())
+    actor, now = system("clock"), clock.now()
+    requests.redate_all(actor=actor, now=now)
+    return requests.expire_due(actor=actor, now=now)
 
 
 def escalate_due() -> int:

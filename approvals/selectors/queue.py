@@ -12,6 +12,9 @@ from accounts.selectors import access, stops
 from approvals.choices import Status
 from approvals.models import Request
 
+#: What the clocks of several machines may differ by.
+SKEW = dt.timedelta(seconds=5)
+
 
 def obstacle(*, request: Request, user: User) -> str:
     """Return the rule that keeps `user` from deciding `request`; empty where none does."""
@@ -50,6 +53,12 @@ def role_of(*, request: Request, user: User) -> str:
 def due(*, now: dt.datetime, limit: int = 100) -> QuerySet[Request]:
     """Return pending requests whose time has run out."""
     rows: QuerySet[Request] = Request.objects.filter(status=Status.PENDING, expires_at__lte=now).order_by("expires_at")[:limit]
+    return rows
+
+
+def misdated(*, now: dt.datetime, limit: int = 100) -> QuerySet[Request]:
+    """Return pending requests whose time counts from a moment that is still to come: they were asked before a clock was set back."""
+    rows: QuerySet[Request] = Request.objects.filter(status=Status.PENDING, counts_from__gt=now + SKEW).order_by("counts_from")[:limit]
     return rows
 
 

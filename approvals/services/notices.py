@@ -14,7 +14,7 @@ import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from accounts.choices import Channel, Role
 from accounts.models import NotificationPreference
@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 ATTEMPTS = 6
 HOLD = dt.timedelta(seconds=60)
+#: No pause is this long.
+FARTHEST = dt.timedelta(minutes=10)
 TIMEOUT = 10.0
 SENDER = system("notifier")
 
@@ -52,12 +54,17 @@ def plan(*, request_id: uuid.UUID, now: dt.datetime, occasion: Occasion = Occasi
 
 def send_due(*, now: dt.datetime, limit: int = 50) -> int:
     """Send what is due, each claimed by one worker; return how many were sent."""
-    due = Notice.objects.filter(sent_at=None, next_at__lte=now, attempts__lt=ATTEMPTS).order_by("next_at")
+    due = Notice.objects.filter(_due_at(now), sent_at=None, attempts__lt=ATTEMPTS).order_by("next_at")
     return sum(_sent(pk, now) for pk in due.values_list("pk", flat=True)[:limit])
 
 
+def _due_at(now: dt.datetime) -> Q:
+    """Return the condition that a notice is due; one that stands further ahead than any pause was noted before a clock was set back."""
+    return Q(next_at__lte=now) | Q(next_at__gt=now + FARTHEST)
+
+
 def _sent(notice_id: uuid.UUID, now: dt.datetime) -> bool:
-    claimed = Notice.objects.filter(pk=notice_id, sent_at=None, next_at__lte=now)
+    claimed = Notice.objects.filter(_due_at(now), pk=notice_id, sent_at=None)
     if not claimed.update(next_at=now + HOLD, attempts=F("attempts") + 1):
         return False
     notice = Notice.objects.select_related("request__environment", "request__tenant", "user").get(pk=notice_id)

@@ -14,7 +14,7 @@ from approvals.models import Request
 from approvals.selectors import queue
 from audit import journal
 from audit.choices import Kind
-from core import canonical
+from core import canonical, clock
 from core.actors import Actor
 from core.errors import Conflict, Forbidden, NotFound
 
@@ -96,6 +96,7 @@ def ask(
             simulated=simulated,
             on_timeout=policy.on_timeout,
             expires_at=expires_at,
+            counts_from=now,
             escalates_at=now + (expires_at - now) / 2,
             created_at=now,
         )
@@ -173,6 +174,25 @@ def expire(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> bool:
         kind = Kind.APPROVAL_DECIDED if approves else Kind.APPROVAL_EXPIRED
         record(request, kind, actor, now, status=request.status, on_timeout=request.on_timeout, by_timeout=True)
     return True
+
+
+def redate(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> bool:
+    """Give a request its whole time from now on, which was counted before a clock was set back; return whether that is so."""
+    with transaction.atomic():
+        request = locked(request_id)
+        if request.status != Status.PENDING or request.counts_from is None or request.counts_from <= now + queue.SKEW:
+            return False
+        by = request.counts_from - now
+        request.counts_from, request.expires_at = now, request.expires_at - by
+        request.escalates_at = request.escalates_at - by if request.escalates_at else None
+        request.save(update_fields=["counts_from", "expires_at", "escalates_at"])
+        record(request, Kind.APPROVAL_REDATED, actor, now, expires_at=clock.iso(request.expires_at), why="a clock was set back")
+    return True
+
+
+def redate_all(*, actor: Actor, now: dt.datetime) -> int:
+    """Count the time anew of every request that was asked before a clock was set back; return how many."""
+    return sum(redate(request_id=request.pk, actor=actor, now=now) for request in queue.misdated(now=now))
 
 
 def expire_due(*, actor: Actor, now: dt.datetime) -> int:

@@ -53,7 +53,8 @@ def _ended(state: State, now: dt.datetime) -> list[Command]:
     outcome = state.status.value
     if state.control.get("rollback") and outcome != "rolled_back" and flow.undoable(state):
         return [model.RollBack(outcome, "a person asked for it")]  # type: ignore[arg-type]
-    return _approved(state, now) or _gathered(state, now) or [model.Rest(state.status, times.retries(state))]
+    rest: list[Command] = [model.Rest(state.status, times.retries(state))]
+    return _approved(state, now) or _gathered(state, now) or times.misdated(state, now) or rest
 
 
 def _gathered(state: State, now: dt.datetime) -> list[Command]:
@@ -157,7 +158,7 @@ def _go_on(state: State, now: dt.datetime) -> list[Command]:
         return [model.Rest(ExecutionStatus.EXECUTING)]
     if all(run.status in ENDED for run in state.steps.values()):
         return [model.Finish(ExecutionStatus.COMPLETED)]
-    return [model.Rest(flow.resting(state), times.next_look(state, now))]
+    return times.misdated(state, now) or [model.Rest(flow.resting(state), times.next_look(state, now))]
 
 
 def after_error(step: Step) -> StepStatus:

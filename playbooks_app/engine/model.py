@@ -22,7 +22,7 @@ class Facts:
 class StepState:
     """A step as it stands, or one iteration of a step with `for_each`.
 
-    `order` counts completions; `approval` is the state of its request, `on_timeout` its rule; `calling` says that a call
+    `pause` is how long `retry_at` was put off. `order` counts completions; `approval` is the state of its request, `on_timeout` its rule; `calling` says that a call
     of it was begun and not concluded; `child` is the status of the execution that it started.
     """
 
@@ -36,6 +36,7 @@ class StepState:
     approval: str = ""
     on_timeout: str = "halt"
     retry_at: dt.datetime | None = None
+    pause: dt.timedelta | None = None
     started_at: dt.datetime | None = None
     undo: StepStatus | None = None
     undoable: bool = False
@@ -239,6 +240,20 @@ class Recover(OfStep):
 @dataclasses.dataclass(frozen=True, slots=True)
 class Undo(OfStep):
     """Take a completed write back."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Redate(OfStep):
+    """Count the pause of a step anew, which was noted before a clock was set back."""
+
+    at: dt.datetime = dataclasses.field(kw_only=True)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RedateEnd(Command):
+    """The same for the time of the whole execution."""
+
+    at: dt.datetime
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -127,11 +127,12 @@ def _waited(state: State, step: Step, now: dt.datetime) -> list[Command]:
         evaluations = (note,)  # type: ignore[assignment]
         if holds:
             return [model.Complete(step.id, evaluations, {"held": True})]
-    if run.started_at and step.duration and run.started_at + step.duration <= now:
+    at = times.ends_at(step, run)
+    if at is None or at > now:
+        return []
+    if step.duration is not None and step.duration == times.length(step):
         return [model.Complete(step.id, evaluations, {"held": step.until is None})]
-    if run.started_at and step.timeout and run.started_at + step.timeout <= now:
-        return [model.Fail(step.id, evaluations, code="timeout", why="its condition did not hold in time")]
-    return []
+    return [model.Fail(step.id, evaluations, code="timeout", why="its condition did not hold in time")]
 
 
 def _playbook(state: State, step: Step, evaluations: Evaluations) -> Command:

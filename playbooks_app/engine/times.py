@@ -1,15 +1,22 @@
-"""When an execution that waits has to be looked at again."""
+"""When an execution that waits has to be looked at again.
+
+What is due farther ahead than its whole length was noted before a clock was set back, and counts anew from now on: that
+costs its length once more, and no more.
+"""
 
 import datetime as dt
 from collections.abc import Iterator
 
-from playbooks_app.choices import StepStatus
-from playbooks_app.engine.model import State, StepState
+from playbooks_app.choices import FINAL_EXECUTION, StepStatus
+from playbooks_app.engine.model import Command, Redate, RedateEnd, State, StepState
 from playbooks_app.spec import durations
 from playbooks_app.spec.schema import Step, StepKind
 
 EVERY = dt.timedelta(seconds=30)
 SHORTEST = dt.timedelta(seconds=1)
+#: What the clocks of several machines may differ by.
+SKEW = dt.timedelta(seconds=5)
+HELD = (StepStatus.NOT_STARTED, StepStatus.AWAITING_APPROVAL, StepStatus.SIMULATED)
 
 
 def has_come(at: dt.datetime | None, now: dt.datetime) -> bool:
@@ -25,8 +32,45 @@ def next_look(state: State, now: dt.datetime) -> dt.datetime | None:
 
 def retries(state: State) -> dt.datetime | None:
     """Return when the next call is tried again."""
-    held = (StepStatus.NOT_STARTED, StepStatus.AWAITING_APPROVAL, StepStatus.SIMULATED)
-    return min((run.retry_at for _, run in state.runs() if run.retry_at and run.status in held), default=None)
+    return min((run.retry_at for _, run in state.runs() if run.retry_at and run.status in HELD), default=None)
+
+
+def length(step: Step) -> dt.timedelta | None:
+    """Return how long a wait waits at most; None where only its condition ends it."""
+    return min((one for one in (step.duration, step.timeout) if one is not None), default=None)
+
+
+def ends_at(step: Step, run: StepState) -> dt.datetime | None:
+    """Return when a wait is over at the latest; noted anew, it is kept as its `retry_at`."""
+    most = length(step)
+    return run.retry_at or (run.started_at + most if run.started_at and most is not None else None)
+
+
+def misdated(state: State, now: dt.datetime) -> list[Command]:
+    """Return what counts its time anew."""
+    found: list[Command] = [
+        Redate(run_id, at=now + run.pause)
+        for run_id, run in state.runs()
+        if run.pause is not None and run.status in HELD and _too_far(run.retry_at, run.pause, now)
+    ]
+    for step in _waits(state):
+        most = length(step)
+        if most is not None and _too_far(ends_at(step, state.steps[step.id]), most, now):
+            found.append(Redate(step.id, at=now + most))
+    whole = state.playbook.timeout
+    if whole is not None and state.status not in FINAL_EXECUTION and _too_far(state.deadline, whole, now):
+        found.append(RedateEnd(now + whole))
+    return found
+
+
+def _too_far(at: dt.datetime | None, most: dt.timedelta, now: dt.datetime) -> bool:
+    return at is not None and at > now + most + SKEW
+
+
+def _waits(state: State) -> Iterator[Step]:
+    for step in state.playbook.steps:
+        if step.kind is StepKind.WAIT and state.steps[step.id].status is StepStatus.IN_PROGRESS:
+            yield step
 
 
 def words(step: Step) -> str:
@@ -37,20 +81,12 @@ def words(step: Step) -> str:
 
 
 def _timers(state: State, now: dt.datetime) -> dt.datetime | None:
-    found = (
-        at
-        for step in state.playbook.steps
-        if step.kind is StepKind.WAIT and state.steps[step.id].status is StepStatus.IN_PROGRESS
-        for at in _of(step, state.steps[step.id], now)
-    )
-    return min(found, default=None)
+    return min((at for step in _waits(state) for at in _of(step, state.steps[step.id], now)), default=None)
 
 
 def _of(step: Step, run: StepState, now: dt.datetime) -> Iterator[dt.datetime]:
-    started = run.started_at or now
-    if step.duration:
-        yield started + step.duration
-    if step.timeout:
-        yield started + step.timeout
+    at = ends_at(step, run)
+    if at is not None:
+        yield at
     if step.until:
         yield now + max(step.every or EVERY, SHORTEST)

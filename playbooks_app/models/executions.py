@@ -49,11 +49,14 @@ class Execution(Governed):
     given_up_at = models.DateTimeField(null=True)
     wake_at = models.DateTimeField(null=True, help_text="When it has to be looked at again, whatever happens.")
 
+    wake_noted_at = models.DateTimeField(null=True, help_text="When `wake_at` was noted: later than now where a clock was set back.")
+
     class Meta:
         indexes = [
             models.Index(fields=["tenant", "-id"], name="execution_recent"),
             models.Index(fields=["tenant", "status", "-id"], name="execution_by_status"),
             models.Index(fields=["wake_at"], condition=models.Q(wake_at__isnull=False), name="execution_due"),
+            models.Index(fields=["wake_noted_at"], condition=models.Q(wake_at__isnull=False), name="execution_misdated"),
             models.Index(fields=["id"], condition=~models.Q(lease_owner=""), name="execution_driven"),
             models.Index(
                 fields=["id"],

@@ -1,6 +1,7 @@
 """An execution as the engine is shown it."""
 
 import dataclasses
+import datetime as dt
 import functools
 import uuid
 from collections.abc import Mapping
@@ -226,6 +227,7 @@ class _Seeing:
             approval=request.status if request else "",
             on_timeout=request.on_timeout if request else "halt",
             retry_at=run.retry_at,
+            pause=dt.timedelta(seconds=run.error.get("pause", 0)) or None if run.retry_at and run.error else None,
             started_at=run.started_at,
             undo=StepStatus(undo.status) if undo else None,
             undoable=completed and (step.rollback is not None or step.kind is StepKind.PLAYBOOK),

@@ -112,7 +112,7 @@ def apply(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime) ->
 
 def _values(execution: Execution, batch: Batch, now: dt.datetime) -> dict[str, Any]:
     values: dict[str, Any] = {name: getattr(execution, name) for name in sorted(batch.fields)}
-    ends = {"lease_owner": "", "lease_until": None, "wake_at": batch.wake_at} if batch.release else {}
+    ends = {"lease_owner": "", "lease_until": None, **leases.look(batch.wake_at, now=now)} if batch.release else {}
     # A lease that was renewed just now is left alone, and with it often the whole row.
     fresh = execution.lease_until is not None and execution.lease_until - now > leases.LENGTH / 2
     renewed = {} if fresh else {"lease_until": now + leases.LENGTH}

@@ -144,7 +144,7 @@ class Drive:
     def release(self, wake_at: dt.datetime | None) -> bool:
         """Commit what is noted and give the execution back; return False where it has to be read anew."""
         if self.batch.is_empty:
-            return leases.release(self.lease, wake_at=wake_at)
+            return leases.release(self.lease, wake_at=wake_at, now=clock.now())
         self.batch.release = True
         self.batch.wake_at = wake_at
         self.commit()

@@ -128,7 +128,7 @@ def start(
         level=effective.level, level_cap=effective.cap, drill=drill, inputs=given, event=document,
         started_by=f"playbook {parent.execution.version.playbook.slug}" if parent else actor.name, parent_step=parent,
         depth=parent.execution.depth + 1 if parent else 0, started_by_user_id=started_by_user_id or actor.user_id,
-        started_at=now, created_at=now, trace_id=tracing.current(), wake_at=now + UNTAKEN,
+        started_at=now, created_at=now, trace_id=tracing.current(), wake_at=now + UNTAKEN, wake_noted_at=now,
         deadline=now + playbook.timeout if playbook.timeout else None,
     )  # fmt: skip
     runs = [
@@ -193,10 +193,10 @@ def resume(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.dateti
             raise NotPaused
         _must_be_driven(execution)
         if execution.deadline is not None:
-            execution.deadline += now - clock.parse(paused["at"])
+            execution.deadline += max(now - clock.parse(paused["at"]), dt.timedelta(0))
         execution.control = {name: asked for name, asked in execution.control.items() if name != "pause"}
-        execution.wake_at = now
-        execution.save(update_fields=["control", "deadline", "wake_at"])
+        execution.wake_at = execution.wake_noted_at = now
+        execution.save(update_fields=["control", "deadline", "wake_at", "wake_noted_at"])
         journaling.of_execution(execution, Kind.EXECUTION_RESUME, now=now, actor=actor, reason=reason[:500])
         tasks.enqueue(ADVANCE, execution_id=str(execution.pk))
     return execution
@@ -296,8 +296,8 @@ def _ask(execution_id: uuid.UUID, what: str, kind: Kind, reason: str, actor: Act
 def control(execution: Execution, what: str, kind: Kind, reason: str, actor: Actor, now: dt.datetime) -> Execution:
     """Note what is asked of an execution, in the caller's transaction, and wake whoever drives it."""
     execution.control = {**execution.control, what: {"by": actor.name, "reason": reason[:500], "at": clock.iso(now)}}
-    execution.wake_at = now
-    execution.save(update_fields=["control", "wake_at"])
+    execution.wake_at = execution.wake_noted_at = now
+    execution.save(update_fields=["control", "wake_at", "wake_noted_at"])
     journaling.of_execution(execution, kind, now=now, actor=actor, reason=reason[:500])
     tasks.enqueue(ADVANCE, execution_id=str(execution.pk))
     return execution

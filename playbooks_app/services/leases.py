@@ -61,7 +61,12 @@ def lapsed(now: dt.datetime) -> Q:
 
 def wake(execution_id: uuid.UUID, *, now: dt.datetime) -> None:
     """Let whoever drives an execution, or else the sweep, look at it again."""
-    Execution.objects.filter(pk=execution_id).update(wake_at=now)
+    Execution.objects.filter(pk=execution_id).update(**look(now, now=now))
+
+
+def look(at: dt.datetime | None, *, now: dt.datetime) -> dict[str, dt.datetime]:
+    """Return the columns that say when an execution is looked at again, and when that was noted; never by itself without `at`."""
+    return {} if at is None else {"wake_at": at, "wake_noted_at": now}
 
 
 def hold(lease: Lease, *, now: dt.datetime) -> None:
@@ -88,15 +93,15 @@ def seen(lease: Lease, *, now: dt.datetime) -> None:
         raise LostLease(LostLease.__doc__)
 
 
-def release(lease: Lease, *, wake_at: dt.datetime | None) -> bool:
+def release(lease: Lease, *, wake_at: dt.datetime | None, now: dt.datetime) -> bool:
     """Give the execution back until `wake_at`; return False where somebody changed it, and it has to be read anew."""
     rows = held(lease).filter(wake_at__isnull=True)
-    return bool(rows.update(lease_owner="", lease_until=None, wake_at=wake_at, losses=0)) or not held(lease).exists()
+    return bool(rows.update(lease_owner="", lease_until=None, losses=0, **look(wake_at, now=now))) or not held(lease).exists()
 
 
-def give_up(lease: Lease, *, wake_at: dt.datetime) -> None:
+def give_up(lease: Lease, *, wake_at: dt.datetime, now: dt.datetime) -> None:
     """Give the execution back after an error."""
-    held(lease).update(lease_owner="", lease_until=None, wake_at=wake_at)
+    held(lease).update(lease_owner="", lease_until=None, **look(wake_at, now=now))
 
 
 def held(lease: Lease):  # type: ignore[no-untyped-def]

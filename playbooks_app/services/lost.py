@@ -74,7 +74,7 @@ def _give_up(execution: Execution, lease: Lease, now: dt.datetime) -> None:
 def _set_apart(execution: Execution, lease: Lease, now: dt.datetime) -> None:
     with transaction.atomic():
         journaling.of_execution(execution, Kind.EXECUTION_TAKEN_OVER, now=now, fence=lease.fence, losses=execution.losses)
-        leases.give_up(lease, wake_at=now + leases.LENGTH * random.random())  # noqa: S311
+        leases.give_up(lease, wake_at=now + leases.LENGTH * random.random(), now=now)  # noqa: S311
 
 
 def _where(execution: Execution):  # type: ignore[no-untyped-def]

@@ -109,8 +109,8 @@ def _unknown_before(run: StepRun, result: Result) -> bool:
 def _again(drive: Drive, run: StepRun, step: Step, error: errors.AdapterError, now: dt.datetime) -> None:
     """Let a step be tried again later; what people approved stays approved."""
     assert step.retry is not None  # noqa: S101
-    pause = step.retry.backoff * 2 ** (run.attempt - 1)
-    run.retry_at = now + max(pause, dt.timedelta(seconds=error.retry_after or 0))
+    pause = max(step.retry.backoff * 2 ** (run.attempt - 1), dt.timedelta(seconds=error.retry_after or 0))
+    run.retry_at, run.error = now + pause, {**(run.error or {}), "pause": pause.total_seconds()}
     run.waiting_for = "its next try"
     back = StepStatus.NOT_STARTED
     if run.approval_id:

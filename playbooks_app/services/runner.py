@@ -47,7 +47,8 @@ RESTING = (
     ExecutionStatus.WAITING,
     ExecutionStatus.PAUSED,
 )
-ENDINGS = (model.CancelRest, model.RollBack, model.Finish)
+#: What an execution does without being under way again.
+AT_REST = (model.CancelRest, model.RollBack, model.Finish, model.Redate, model.RedateEnd)
 STOPPED_PAUSE = dt.timedelta(seconds=5)
 BROKEN_PAUSE = dt.timedelta(seconds=30)
 TRIES = 3
@@ -68,6 +69,8 @@ HANDLERS: Mapping[type[model.Command], Handler] = {
     model.EndChild: children.end,
     model.AwaitPerson: waiting.await_person,
     model.AwaitTime: waiting.await_time,
+    model.Redate: waiting.redate,
+    model.RedateEnd: waiting.redate_end,
     model.Complete: waiting.complete,
     model.Choose: waiting.choose,
     model.Skip: waiting.skip,
@@ -106,7 +109,8 @@ def advance(execution_id: uuid.UUID) -> bool:
         except Exception:
             # Whatever went wrong, the execution is not held until its lease runs out, nor driven again at once.
             flights.abandon()
-            leases.give_up(lease, wake_at=clock.now() + BROKEN_PAUSE)
+            now = clock.now()
+            leases.give_up(lease, wake_at=now + BROKEN_PAUSE, now=now)
             raise
     return True
 
@@ -152,7 +156,7 @@ def _once(drive: Drive, flights: Flights) -> bool:
     for command in decide(drive.state(now), model.Wake(now)):
         if isinstance(command, model.Rest):
             return _rest(drive, flights, command, now)
-        if drive.execution.status in RESTING and not isinstance(command, ENDINGS):
+        if drive.execution.status in RESTING and not isinstance(command, AT_REST):
             drive.set_status(ExecutionStatus.EXECUTING, now)
         flight = HANDLERS[type(command)](drive, command)
         if flight is not None:

@@ -7,8 +7,10 @@ from core import canonical, clock
 from playbooks_app.choices import StepMode, StepStatus
 from playbooks_app.engine import model, states
 from playbooks_app.engine.decide import after_error
-from playbooks_app.services import steps
+from playbooks_app.services import journaling, steps
 from playbooks_app.services.drive import Drive
+
+SET_BACK = "a clock was set back"
 
 
 def await_person(drive: Drive, command: model.AwaitPerson) -> None:
@@ -24,6 +26,21 @@ def await_time(drive: Drive, command: model.AwaitTime) -> None:
     run = drive.runs[command.step]
     run.mode, run.waiting_for = StepMode.REAL, command.why[:300]
     drive.place(run, StepStatus.IN_PROGRESS, clock.now(), command, kind=Kind.STEP_WAITING)
+
+
+def redate(drive: Drive, command: model.Redate) -> None:
+    """Let a step wait from now on as long as it was to wait."""
+    run, now = drive.runs[command.step], clock.now()
+    run.retry_at = command.at
+    drive.batch.change(run)
+    drive.batch.facts.append(journaling.step_fact(drive.execution, run, Kind.STEP_WAITING, now=now, why=SET_BACK))
+
+
+def redate_end(drive: Drive, command: model.RedateEnd) -> None:
+    """Give an execution its whole time from now on."""
+    drive.execution.deadline = command.at
+    drive.batch.fields |= {"deadline"}
+    drive.note(Kind.EXECUTION_REDATED, clock.now(), until=clock.iso(command.at), why=SET_BACK)
 
 
 def complete(drive: Drive, command: model.Complete) -> None:

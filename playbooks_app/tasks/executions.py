@@ -8,14 +8,13 @@ from django.db.models import Q, QuerySet
 from audit.selectors.entries import EntryView
 from core import clock, tasks
 from playbooks_app.choices import ExecutionStatus
+from playbooks_app.engine import times
 from playbooks_app.models import Execution
 from playbooks_app.services import leases, lost, runner
 from playbooks_app.services.executions import ADVANCE
 
 MOST = 50
 HANDED_OUT = dt.timedelta(seconds=10)
-FARTHEST = dt.timedelta(minutes=1)
-WORKING = (ExecutionStatus.IDLE, ExecutionStatus.PLANNING, ExecutionStatus.EXECUTING, ExecutionStatus.ROLLING_BACK)
 
 
 def advance(*, execution_id: str) -> bool:
@@ -39,8 +38,8 @@ def due(*, now: dt.datetime) -> QuerySet[Execution]:
     """Return the executions that a worker has to look at. No arm of the condition covers one that has ended and rests."""
     lapsed = leases.lapsed(now) & ~Q(lease_owner="")
     unseen = Q(status=ExecutionStatus.EXECUTING, lease_owner="", wake_at__isnull=True)
-    # Nobody puts a working execution off for so long: that was noted before a clock was set back.
-    misdated = Q(status__in=WORKING, wake_at__gt=now + FARTHEST)
+    # That was noted before a clock was set back: whoever drives it counts anew what lies too far ahead.
+    misdated = Q(wake_at__isnull=False, wake_noted_at__gt=now + times.SKEW)
     rows: QuerySet[Execution] = Execution.objects.filter(Q(wake_at__lte=now) | lapsed | unseen | misdated, given_up_at=None)
     return rows
 
@@ -54,5 +53,5 @@ def sweep_executions() -> int:
     rows = due(now=now)
     ids = list(rows.order_by("wake_at").values_list("pk", flat=True)[:MOST])
     # Until then nobody hands it out again; what a broker loses is found after it.
-    rows.filter(pk__in=ids).update(wake_at=now + HANDED_OUT)
+    rows.filter(pk__in=ids).update(**leases.look(now + HANDED_OUT, now=now))
     return tasks.spread(ADVANCE, [{"execution_id": str(execution_id)} for execution_id in ids])

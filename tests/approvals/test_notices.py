@@ -279,3 +279,11 @@ def test_one_that_was_taken_up_since_it_was_found_is_not_escalated(world, reques
 
 def test_half_of_its_time_has_to_be_over(request_):
     assert not requests.escalate(request_id=request_.pk, actor=factories.SETUP, now=clock.now())
+
+
+def test_a_notice_is_sent_though_the_clock_was_set_back_since_it_was_noted(world, request_):
+    world.analyst.email = "analyst@example.org"
+    world.analyst.save()
+    choose(world.analyst, Channel.MAIL)
+    notices.plan(request_id=request_.pk, now=clock.now())
+    assert notices.send_due(now=clock.now() - dt.timedelta(hours=2)) == 1

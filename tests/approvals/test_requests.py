@@ -186,6 +186,22 @@ def test_expiring_again_expires_nothing(tenant):
     assert requests.expire_due(actor=CLOCK, now=LATE) == 0
 
 
+def test_a_clock_that_is_set_back_gives_a_request_its_whole_time_once_more_and_no_more(tenant):
+    request, back = tenant.ask(), NOW - 5 * TTL
+    assert requests.redate_all(actor=CLOCK, now=back) == 1
+    assert requests.redate_all(actor=CLOCK, now=back) == 0
+    request.refresh_from_db()
+    assert (request.expires_at, request.escalates_at) == (back + TTL, back + TTL / 2)
+    assert kinds(request) == ["approval:requested", "approval:redated"]
+    assert requests.expire_due(actor=CLOCK, now=back + TTL) == 1
+
+
+def test_the_time_of_a_request_is_left_alone_where_no_clock_was_set_back(tenant):
+    request = tenant.ask()
+    assert requests.redate_all(actor=CLOCK, now=NOW) == 0
+    assert Request.objects.get(pk=request.pk).expires_at == request.expires_at
+
+
 def report(request, outcome, receipt=None):
     requests.report(request_id=request.pk, outcome=outcome, receipt=receipt, actor=ENGINE, now=NOW)
     request.refresh_from_db()

@@ -29,6 +29,7 @@ Call = Callable[[], Any]
 Scene = Callable[[], Call]
 SCENES: dict[str, Scene] = {}
 LATER = NOW + dt.timedelta(days=3650)
+EARLIER = NOW - dt.timedelta(days=3650)
 SOURCE = """
 apiVersion: runbookpilot/v1
 metadata: {id: look, name: Look, version: 1.0.0}
@@ -223,6 +224,17 @@ def _() -> Call:
 def _() -> Call:
     asked()
     return by(requests.expire_due, now=LATER)
+
+
+@of(requests.redate)
+def _() -> Call:
+    return by(requests.redate, request_id=asked()[1].pk, now=EARLIER)
+
+
+@of(requests.redate_all)
+def _() -> Call:
+    asked()
+    return by(requests.redate_all, now=EARLIER)
 
 
 @of(requests.report)

@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 import time_machine
 
+from audit.selectors import entries
 from core import clock
 from playbooks_app.models import Execution
 from playbooks_app.services import executions, leases
@@ -45,8 +46,75 @@ def test_a_lease_that_is_held_is_left_alone(world):
     assert sweep_executions() == 0
 
 
-@pytest.mark.parametrize(("status", "handed_out"), [("idle", 1), ("executing", 1), ("rolling_back", 1), ("waiting", 0)])
-def test_what_was_handed_out_before_a_clock_was_set_back_is_handed_out_again(world, status, handed_out):
+@pytest.mark.parametrize("status", ["idle", "executing", "rolling_back", "waiting", "awaiting_approval"])
+def test_what_was_put_off_before_a_clock_was_set_back_is_handed_out(world, status):
     execution = world.begin(READ)
-    Execution.objects.filter(pk=execution.pk).update(status=status, wake_at=clock.now() + HOURS)
-    assert sweep_executions() == handed_out
+    at = clock.now() + HOURS
+    Execution.objects.filter(pk=execution.pk).update(status=status, wake_at=at, wake_noted_at=at)
+    assert sweep_executions() == 1
+
+
+def test_what_was_put_off_by_hours_is_left_alone_until_then(world):
+    execution = driven(world.begin({**PAUSE, "duration": "5h"}))
+    assert execution.wake_at - clock.now() > HOURS
+    assert sweep_executions() == 0
+
+
+def swept(execution):
+    """Let the sweep find what is due by the clock as it is now."""
+    sweep_executions()
+    execution.refresh_from_db()
+    return execution
+
+
+RETRIED = {"id": "a", "action": "lab.status", "with": {"what": "a"}, "retry": {"attempts": 2, "backoff": "10s"}}
+PAUSE = {"id": "pause", "kind": "wait", "duration": "10m"}
+NEVER = {"id": "never", "kind": "wait", "until": "inputs.x == 1", "every": "1h", "timeout": "10m"}
+BACK = [  # What waits, how long, and how it stands afterwards.
+    ([RETRIED], {}, 10, "completed"), ([PAUSE], {}, 600, "completed"), ([NEVER], {}, 600, "failed"),
+    ([{"id": "do", "kind": "manual", "instructions": "x"}], {"timeout": "20m"}, 1200, "failed"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("steps", "around", "seconds", "ends"), BACK)
+def test_a_clock_that_is_set_back_costs_at_most_the_length_of_the_pause_once_more(world, laboratory, steps, around, seconds, ends):
+    laboratory.looks_fail = True
+    execution = driven(world.begin(*steps, **around))
+    laboratory.looks_fail = False
+    start = clock.now() - HOURS
+    with time_machine.travel(start, tick=False):
+        assert swept(execution).status != ends
+    with time_machine.travel(start + dt.timedelta(seconds=seconds - 1), tick=False):
+        assert swept(execution).status != ends
+    with time_machine.travel(start + dt.timedelta(seconds=seconds + 1), tick=False):
+        assert swept(execution).status == ends
+
+
+def test_what_is_counted_anew_is_counted_once_and_journaled(world):
+    execution = driven(world.begin(PAUSE))
+    with time_machine.travel(clock.now() - HOURS):
+        first = swept(execution).wake_at
+        assert swept(execution).wake_at == first
+        told = [entry.data.get("why") for entry in entries.of_stream(f"execution:{execution.pk}")]
+    assert told.count("a clock was set back") == 1
+
+
+def test_a_clock_that_is_set_forward_repeats_nothing(world, laboratory):
+    laboratory.answers.append("down")
+    execution = driven(world.begin({**write("a"), "retry": {"attempts": 2, "backoff": "10s"}}))
+    world.decide()
+    driven(execution)
+    for _ in range(2):
+        with time_machine.travel(clock.now() + HOURS):
+            swept(execution)
+        swept(execution)
+    assert [sent.done for sent in laboratory.sent] == [False, True]
+
+
+def test_the_time_of_a_pause_during_which_the_clock_is_set_back_is_never_less_than_nothing(world):
+    execution = driven(world.begin(PAUSE, timeout="20m"))
+    deadline = execution.deadline
+    actor = world.analyst.actor()
+    executions.pause(execution_id=execution.pk, reason="x", actor=actor, now=clock.now())
+    resumed = executions.resume(execution_id=execution.pk, reason="x", actor=actor, now=clock.now() - HOURS)
+    assert resumed.deadline == deadline

@@ -21,7 +21,7 @@ from tests.playbooks_app.executions.worlds import READ, WRITE, driven
 
 STEPS = [READ, {**READ, "id": "again", "needs": []}, {"id": "w", "kind": "wait", "duration": "1ms"}, WRITE]
 DIFFERENT = {"id", "created_at", "started_at", "completed_at", "finished_at", "execution_id", "version_id", "trace_id"} | {
-    "call_id", "approval_id", "idempotency_key", "owner_id", "wake_at", "deadline", "lease_until", "result_digest", "iteration_of_id", "fence",
+    "call_id", "approval_id", "idempotency_key", "owner_id", "wake_at", "wake_noted_at", "deadline", "lease_until", "result_digest", "iteration_of_id", "fence",
 }  # fmt: skip
 
 
