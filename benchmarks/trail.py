@@ -73,7 +73,7 @@ def _append(count: int) -> None:
 
 
 def _rows(count: int) -> Iterator[tuple[Any, ...]]:
-    tenant, now = str(ids.new()), clock.now()
+    tenant, now = str(ids.new()), str(clock.now())
     stream, subject, last = "", "", chain.GENESIS
     for number in range(count):
         seq = number % IN_A_STREAM + 1

@@ -33,13 +33,16 @@ class Slot(models.Expression):
         return values[self.name] if self.index is None else values[self.name][self.index]
 
 
+Converter = tuple[int, Sequence[Callable[..., Any]], Any]
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Compiled:
     text: str
     numbered: str
     params: Sequence[Any]
-    converters: Sequence[tuple[int, Sequence[Callable[..., Any]], Any]]
-    made: Callable[[Sequence[Any]], Any]
+    converters: Sequence[Converter]
+    made: Callable[[Sequence[Any]], Any] | None
 
 
 class Read(Generic[T]):
@@ -66,18 +69,22 @@ class Read(Generic[T]):
             with self._lock:
                 compiled = self._compiled.setdefault(key, _compile(self._build(**_slots(values))))
         rows = _fetched(compiled, _bound(compiled.params, values))
-        for position, converters, expression in compiled.converters:
-            for row in rows:
-                value = row[position]
-                for convert in converters:
-                    value = convert(value, expression, connection)
-                row[position] = value
-        return [compiled.made(row) for row in rows]
+        if compiled.converters:
+            rows = [_converted(row, compiled.converters) for row in rows]
+        return [compiled.made(row) for row in rows] if compiled.made else rows
 
     def first(self, **values: Any) -> T | None:
         """Return the first row for these values, if there is any."""
         found = self.all(**values)
         return found[0] if found else None
+
+
+def _converted(row: Sequence[Any], converters: Sequence[Converter]) -> tuple[Any, ...]:
+    found = list(row)
+    for position, ways, expression in converters:
+        for convert in ways:
+            found[position] = convert(found[position], expression, connection)
+    return tuple(found)
 
 
 def _slots(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,7 +104,7 @@ def _compile(queryset: "models.QuerySet[Any, Any]") -> _Compiled:
     if iterable is ModelIterable:
         made = _maker(compiler)
     elif iterable is ValuesListIterable:
-        made = tuple
+        made = None
     else:
         raise TypeError(f"Rows of {iterable.__name__} are not supported.")
     return _Compiled(
@@ -137,16 +144,16 @@ def _plain(value: Any) -> Any:
     return connection.ops.adapt_datetimefield_value(value) if isinstance(value, dt.datetime) else value
 
 
-def _fetched(compiled: _Compiled, params: Sequence[Any]) -> list[list[Any]]:
+def _fetched(compiled: _Compiled, params: Sequence[Any]) -> list[Any]:
     if connection.vendor != "postgresql" or connection.queries_logged or connection.execute_wrappers:
         with connection.cursor() as cursor:
             cursor.execute(compiled.text, params)
-            return [list(row) for row in cursor.fetchall()]
+            return list(cursor.fetchall())
     connection.ensure_connection()
     # Bound and, after some times, prepared by the server.
     with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
         cursor.execute(compiled.numbered, params)
-        return [list(row) for row in cursor.fetchall()]
+        return cursor.fetchall()
 
 
 def numbered(text: str) -> str:

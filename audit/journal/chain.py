@@ -45,15 +45,15 @@ def hash_of(entry: Entry | EntryView) -> str:
 def hash_of_new(entry: Entry) -> str:
     """Return the same for an entry that is about to be written, whose `data` and `refs` are plain; several times faster."""
     return _hash(
-        entry.stream, entry.seq, entry.prev_hash, "", str(entry.id), entry.kind, entry.at, str(entry.tenant_id or ""),
+        entry.stream, entry.seq, entry.prev_hash, "", str(entry.id), entry.kind, clock.iso(entry.at), str(entry.tenant_id or ""),
         entry.environment, entry.actor_kind, entry.actor_id, entry.actor_name, entry.subject_kind, entry.subject_id,
         entry.simulated, entry.trace_id, _written(entry.refs), _written(entry.data),
     )  # fmt: skip
 
 
-_TEXT = ("id", "tenant_id", "refs", "data")
-#: What `hash_of_row` takes of an entry, in this order. Ids and JSON come as text: the fields' own conversions cost more than
-#: the hash.
+_TEXT = ("id", "at", "tenant_id", "refs", "data")
+#: What `hash_of_row` takes of an entry, in this order. Ids, moments and JSON come as text: the fields' own conversions cost
+#: more than the hash.
 ROW = tuple(
     Cast(name, TextField()) if name in _TEXT else F(name)
     for name in (
@@ -70,18 +70,17 @@ def hash_of_row(row: tuple[Any, ...]) -> str:
 
     Stricter than `hash_of` on purpose: a value that `canonical.plain` would change is not what was written.
     """
-    *rest, refs, data = row
-    return _hash(*rest, "[]" if refs == "[]" else _stored(json.loads(refs)), "{}" if data == "{}" else _stored(json.loads(data)))
+    stream, seq, prev, hash_, id_, kind, at, *rest, refs, data = row
+    return _hash(stream, seq, prev, hash_, id_, kind, _moment(at), *rest, "[]" if refs == "[]" else _stored(json.loads(refs)), "{}" if data == "{}" else _stored(json.loads(data)))
 
 
 def _hash(*row: Any) -> str:
     """Return the sha256 of the canonical form of `ROW`, written with its keys in order; `refs` and `data` are canonical JSON."""
     (stream, seq, prev, _, id_, kind, at, tenant, environment, actor_kind, actor_id, actor_name,
      subject_kind, subject_id, simulated, trace, refs, data) = row  # fmt: skip
-    moment = at if at.tzinfo is dt.UTC else at.astimezone(dt.UTC)
     text = (
         f'{{"actor":{{"id":{quoted(actor_id)},"kind":{quoted(actor_kind)},"name":{quoted(actor_name)}}},'
-        f'"at":"{moment.isoformat(timespec="microseconds")[:26]}Z","data":{data},'
+        f'"at":{quoted(at)},"data":{data},'
         f'"environment":{quoted(environment)},"id":{_id(id_)},"kind":{quoted(kind)},"prev":{quoted(prev)},'
         f'"refs":{refs},"seq":{seq:d},'
         f'"simulated":{"true" if simulated else "false"},"stream":{quoted(stream)},'
@@ -89,6 +88,13 @@ def _hash(*row: Any) -> str:
         f'"tenant":{_id(tenant) if tenant else "null"},"trace":{quoted(trace)},"v":1}}'
     )
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _moment(text: str) -> str:
+    """Return a moment as the hash has it: the database writes it in UTC, with a space, and without zeros at its end."""
+    day, _, time = text.removesuffix("+00").partition(" ")
+    whole, _, fraction = time.partition(".")
+    return f"{day}T{whole}.{fraction:0<6}Z"
 
 
 def _id(text: str) -> str:

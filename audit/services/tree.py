@@ -8,6 +8,7 @@ from audit.models import Checkpoint, Leaf
 from audit.services import checkpoints
 from audit.services.problems import MOST_PROBLEMS, Problem
 from core import canonical, clock, merkle, signing
+from core.reads import Read
 
 CHUNK = 5000
 #: A key may be made while a checkpoint is.
@@ -86,7 +87,7 @@ def _leaves(found: Finding) -> Iterator[bytes]:
     """Yield the hash of each leaf in order; a gap is named once, and ends what can be compared."""
     position, broken = 0, False
     while True:
-        rows = Leaf.objects.filter(position__gte=position).order_by("position").values_list("position", "hash")[:CHUNK]
+        rows = _NEXT.all(position=position)
         for at, hash_ in rows:
             if at != position and not broken:
                 broken = True
@@ -95,6 +96,9 @@ def _leaves(found: Finding) -> Iterator[bytes]:
             yield merkle.leaf(_bytes(hash_))
         if not rows:
             return
+
+
+_NEXT = Read(lambda position: Leaf.objects.filter(position__gte=position).order_by("position").values_list("position", "hash")[:CHUNK])
 
 
 def _bytes(hash_: str) -> bytes:

@@ -17,6 +17,7 @@ from audit.journal import chain
 from audit.models import Entry, Leaf, StreamHead, triggers
 from audit.services import tree
 from audit.services.problems import MOST_PROBLEMS, Problem
+from core.reads import Read
 
 CHUNK = 2000
 #: How often the end of a stream that grows while it is verified is looked at again.
@@ -199,17 +200,21 @@ def _heads(streams: set[str]) -> dict[str, Head]:
 
 
 def _of_stream(stream: str, seq: int) -> list[Row]:
-    return list(Entry.objects.filter(stream=stream, seq__gt=seq).order_by("seq").values_list(*chain.ROW)[:CHUNK])
+    return _REST.all(stream=stream, seq=seq)
+
+
+_REST = Read(lambda stream, seq: Entry.objects.filter(stream=stream, seq__gt=seq).order_by("seq").values_list(*chain.ROW)[:CHUNK])
 
 
 def _chunks(scope: Q) -> Iterator[list[Row]]:
     """Yield all entries by stream and number, each chunk a query of its own, so that no transaction stays open."""
+    entries = Entry.objects.filter(scope).order_by("stream", "seq").values_list(*chain.ROW)
+    following: Read[Row] = Read(lambda stream: entries.filter(stream__gt=stream)[:CHUNK])
     stream, seq = "", 0
     while True:
         chunk = _of_stream(stream, seq)
         if len(chunk) < CHUNK:
-            rest = Entry.objects.filter(scope, stream__gt=stream).order_by("stream", "seq")
-            chunk += rest.values_list(*chain.ROW)[: CHUNK - len(chunk)]
+            chunk += following.all(stream=stream)
         if not chunk:
             return
         yield chunk

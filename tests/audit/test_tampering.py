@@ -1,5 +1,6 @@
 """Whoever owns the database changes it at random, without triggers: each change is found and named, and nothing else is."""
 
+import datetime as dt
 import random
 from collections.abc import Callable
 from typing import Any
@@ -7,10 +8,12 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
+from audit import journal
+from audit.choices import Kind
 from audit.models import Entry, Leaf, StreamHead
 from audit.services import verify
 from core import ids
-from tests.audit.trails import cover, trail, unguarded
+from tests.audit.trails import ACTOR, NOW, cover, trail, unguarded
 
 pytestmark = pytest.mark.django_db
 
@@ -165,3 +168,20 @@ def test_the_guard_is_back_after_each_attack() -> None:
     assert connection.vendor in ("sqlite", "postgresql")
     found_after(removed, random.Random(1))
     assert verify.run().problems == ()
+
+
+@pytest.mark.parametrize("microsecond", [0, 1, 100_000, 120_300, 999_999])
+def test_every_moment_verifies_as_it_was_written(microsecond: int) -> None:
+    berlin = dt.timezone(dt.timedelta(hours=1))
+    for moment in (NOW.replace(microsecond=microsecond), NOW.replace(microsecond=microsecond).astimezone(berlin)):
+        with transaction.atomic():
+            journal.append(stream="moments", kind=Kind.STEP_STARTED, actor=ACTOR, now=moment, subject=("step", "a"))
+    report = verify.run()
+    assert (report.entries, report.problems) == (2, ())
+
+
+def test_a_moment_that_is_another_by_a_microsecond_is_named() -> None:
+    trail("a", 1)
+    with unguarded():
+        Entry.objects.update(at=NOW + dt.timedelta(microseconds=1))
+    assert [problem.what for problem in verify.run().problems] == ["changed"]
