@@ -1,5 +1,6 @@
 """What a person may see, as one subquery on an indexed column."""
 
+import uuid
 from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
@@ -21,7 +22,7 @@ class TenantQuerySet(models.QuerySet[Any]):
             return self.none()
         if _unbound(actor):
             return self
-        return self.filter(pk__in=tenant_ids_permitting(actor, permission))
+        return self.filter(_Among("pk", models.Subquery(tenant_ids_permitting(actor, permission))))
 
 
 class GovernedQuerySet(models.QuerySet[Any]):
@@ -33,17 +34,34 @@ class GovernedQuerySet(models.QuerySet[Any]):
             return self.none()
         if _unbound(actor):
             return self
-        return self.filter(tenant_id__in=tenant_ids_permitting(actor, permission))
+        return self.filter(_Among("tenant_id", models.Subquery(tenant_ids_permitting(actor, permission))))
 
 
 def tenant_ids_permitting(actor: "Actor | User", permission: str) -> models.QuerySet[Any, Any]:
     """Return the subquery of the ids of the tenants in which `actor` holds `permission`."""
-    grant = apps.get_model("accounts", "TenantGroupPermission")
     user_id = actor.user_id if isinstance(actor, Actor) else actor.pk
+    return granted(user_id, permission) if user_id else apps.get_model("accounts", "TenantGroupPermission")._default_manager.none()
+
+
+def granted(user_id: "uuid.UUID | models.Expression", permission: "str | models.Expression") -> models.QuerySet[Any, Any]:
+    """Return the same for whoever has this id, whether or not they are limited to scopes."""
+    grant = apps.get_model("accounts", "TenantGroupPermission")
+    groups = apps.get_model("accounts", "User").groups.through._default_manager.filter(user_id=user_id).values("group_id")
     grants: models.QuerySet[Any, Any] = grant._default_manager.filter(
-        permission__codename=permission, permission__content_type__app_label="accounts", group__user=user_id
+        permission__codename=permission, permission__content_type__app_label="accounts", group__in=groups
     ).values("content_object_id")
     return grants
+
+
+class _Among(models.Func):
+    """Whether a column holds one of what a subquery yields. PostgreSQL runs that once, and plans the rest as if it were alone."""
+
+    output_field = models.BooleanField()
+    template = "%(expressions)s"
+    arg_joiner = " IN "
+
+    def as_postgresql(self, compiler: Any, connection: Any, **more: Any) -> Any:
+        return self.as_sql(compiler, connection, template="%(expressions)s)", arg_joiner=" = ANY(ARRAY", **more)
 
 
 def _unbound(actor: "Actor | User") -> bool:

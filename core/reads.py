@@ -149,6 +149,8 @@ def _fetched(compiled: _Compiled, params: Sequence[Any]) -> list[Any]:
         with connection.cursor() as cursor:
             cursor.execute(compiled.text, params)
             return list(cursor.fetchall())
+    connection.validate_no_broken_transaction()
+    connection.close_if_health_check_failed()
     connection.ensure_connection()
     # Bound and, after some times, prepared by the server.
     with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:

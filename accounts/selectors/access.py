@@ -2,14 +2,16 @@
 
 import dataclasses
 import uuid
+from typing import Any
 
-from django.db.models import Exists, OuterRef, Value
+from django.db.models import Exists, Expression, OuterRef, QuerySet
 
 from accounts.choices import Permission
 from accounts.models import Tenant, User
-from accounts.querysets import TenantQuerySet, tenant_ids_permitting
+from accounts.querysets import TenantQuerySet, granted, tenant_ids_permitting
 from core.actors import Actor
 from core.errors import Forbidden
+from core.reads import Read
 
 
 class MayNot(Forbidden):
@@ -69,13 +71,19 @@ def tenants_of(user: User) -> list[Tenant]:
 
 def standings(user: User, permission: str) -> list[Standing]:
     """Return the same tenants, each with whether `may` holds in it, by one query."""
-    if not user.is_active or permission not in _scopes(user, permission):
-        permitted: Exists | Value = Value(False)
-    elif user.is_superuser:
-        permitted = Value(True)
-    else:
-        permitted = Exists(tenant_ids_permitting(user, permission).filter(content_object_id=OuterRef("pk")))
-    return [Standing(tenant, tenant.permitted) for tenant in _tenants_of(user).annotate(permitted=permitted)]
+    within = user.is_active and permission in _scopes(user, permission)
+    if user.is_superuser:
+        return [Standing(tenant, within) for tenant in _tenants_of(user)]
+    found = _STANDINGS.all(user=user.pk, permission=str(permission))
+    return [Standing(tenant, within and tenant.permitted) for tenant in found]
+
+
+def _permitting(user: Expression, permission: Expression) -> QuerySet[Any]:
+    permitted = Exists(granted(user, permission).filter(content_object_id=OuterRef("pk")))
+    return Tenant.objects.filter(is_active=True, memberships__user=user).order_by("slug").distinct().annotate(permitted=permitted)
+
+
+_STANDINGS = Read(_permitting)
 
 
 def _tenants_of(user: User) -> TenantQuerySet:

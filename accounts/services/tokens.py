@@ -11,6 +11,7 @@ from audit import journal
 from audit.choices import Kind
 from core import canonical
 from core.actors import Actor
+from core.reads import Read
 
 PREFIX = "rbp_"
 
@@ -44,10 +45,13 @@ def create(
 
 def find(text: str, *, now: dt.datetime) -> ApiToken | None:
     """Return the valid token with this text, its owner loaded."""
-    token = ApiToken.objects.select_related("user").filter(digest=_digest(text), revoked_at=None, user__is_active=True).first()
-    if token is None or (token.expires_at and token.expires_at <= now):
-        return None
-    return token
+    token = _VALID.first(digest=_digest(text))
+    return None if token is None or (token.expires_at and token.expires_at <= now) else token
+
+
+_VALID = Read(
+    lambda digest: ApiToken.objects.select_related("user").filter(digest=digest, revoked_at=None, user__is_active=True)
+)
 
 
 def revoke(*, token: ApiToken, actor: Actor, now: dt.datetime) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError as NotAValue
@@ -45,14 +45,25 @@ class CursorPages(BasePagination):
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """Return the rows of the page; raises ValidationError for a parameter that is none of this list's."""
-        self._url = request.build_absolute_uri()
         self._order = self._ordering(request, view)
-        size = self._size(request)
         cursor = decoded(request.query_params.get("cursor", ""), self._order, queryset.model)
         backwards = cursor is not None and cursor.backwards
         if cursor:
             queryset = queryset.filter(_beyond(cursor))
+        size = self._size(request)
         rows = list(queryset.order_by(*(_turned(self._order) if backwards else self._order))[: size + 1])
+        return self._cut(rows, size, cursor, request)
+
+    def first_page(self, read: Callable[[int], list[Any]], request: Request) -> list[Any]:
+        """Return the rows of the first page in the order that no caller has chosen, where `read` gets that many of them."""
+        self._order = self.ordering
+        size = self._size(request)
+        return self._cut(read(size + 1), size, None, request)
+
+    def _cut(self, rows: list[Any], size: int, cursor: Cursor | None, request: Request) -> list[Any]:
+        """Return the page without the row that only tells whether there are more, and note where its neighbours are."""
+        self._url = request.build_absolute_uri()
+        backwards = cursor is not None and cursor.backwards
         more, rows = len(rows) > size, rows[:size]
         if backwards:
             rows.reverse()

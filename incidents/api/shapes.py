@@ -1,10 +1,11 @@
 """Incidents as lists show them: from columns, because making a model and a serializer of each row costs several times as much."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from core import attack, clock
+from core.reads import Read
 from incidents.models import IncidentLink, IncidentRoleAssignment
 
 _MOMENTS = ("occurred_at", "detected_at", "declared_at", "acknowledged_at", "mitigated_at", "resolved_at")
@@ -20,8 +21,8 @@ def incidents(rows: Iterable[Columns]) -> list[dict[str, Any]]:
     """Return each incident, from the columns of COLUMNS, in the form of `IncidentSerializer`."""
     listed = list(rows)
     ids = [row["id"] for row in listed]
-    roles = _grouped(IncidentRoleAssignment.objects.filter(incident__in=ids).values("incident_id", "role", "user__username"))
-    links = _grouped(IncidentLink.objects.filter(incident__in=ids).values("incident_id", "kind", "ref_id", "at"))
+    roles = _grouped(_ROLE, _ROLES.all(incidents=ids))
+    links = _grouped(_LINK, _LINKS.all(incidents=ids))
     return [_incident(row, roles.get(row["id"], ()), links.get(row["id"], ())) for row in listed]
 
 
@@ -49,8 +50,15 @@ def _moment(moment: dt.datetime | None) -> str | None:
     return clock.iso(moment) if moment else None
 
 
-def _grouped(rows: Iterable[Columns]) -> dict[Any, list[Columns]]:
+_ROLE = ("incident_id", "role", "user__username")
+_LINK = ("incident_id", "kind", "ref_id", "at")
+_ROLES = Read(lambda incidents: IncidentRoleAssignment.objects.filter(incident__id__in=incidents).values_list(*_ROLE))
+_LINKS = Read(lambda incidents: IncidentLink.objects.filter(incident__id__in=incidents).values_list(*_LINK))
+
+
+def _grouped(names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> dict[Any, list[Columns]]:
     found: dict[Any, list[Columns]] = {}
     for row in rows:
-        found.setdefault(row["incident_id"], []).append(row)
+        columns = dict(zip(names, row, strict=True))
+        found.setdefault(columns["incident_id"], []).append(columns)
     return found

@@ -55,8 +55,7 @@ class IncidentViewSet(mixins.RetrieveModelMixin, GovernedViewSet):
     @extend_schema(responses=serializers.IncidentSerializer(many=True))
     def list(self, request: Request) -> Response:
         """Newest first."""
-        page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset().prefetch_related(None)).values(*shapes.COLUMNS))
-        return self.get_paginated_response(shapes.incidents(page))
+        return self.get_paginated_response(shapes.incidents(self.page_of(*shapes.COLUMNS)))
 
     @extend_schema(request=serializers.DeclareSerializer, responses={201: serializers.IncidentSerializer})
     def create(self, request: Request) -> Response:

@@ -17,6 +17,7 @@ from accounts.choices import Permission
 from core import tasks
 from core.api import problems, queries
 from core.errors import TooLarge
+from core.reads import Read
 from incidents.api.signing import SignatureAuthentication
 from incidents.models import Alert, AlertSource
 from incidents.services import alerts, sources
@@ -74,7 +75,7 @@ class AlertViewSet(GovernedViewSet):
     @extend_schema(responses=serializers.AlertSerializer(many=True))
     def list(self, request: Request) -> Response:
         """Newest first."""
-        page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()).values(*shapes.ALERT))
+        page = self.page_of(*shapes.ALERT)
         return self.get_paginated_response(_shown(page, [row["id"] for row in page]))
 
     @extend_schema(responses=serializers.AlertSerializer)
@@ -148,16 +149,21 @@ def _problem(error: Any) -> dict[str, Any]:
 
 def _shown(rows: Sequence[shapes.Columns], decided: Sequence[uuid.UUID], repeated: Sequence[bool] = ()) -> "list[dict[str, Any]]":
     """Return alerts as programs get them, with what was decided about those named, and which were there already."""
-    decisions = _by_alert(TriggerDecision.objects.filter(alert__in=decided).order_by("id").values(*shapes.DECISION))
-    started = _by_alert(Execution.objects.filter(alert__in=decided).order_by("id").values(*shapes.STARTED))
+    decisions = _by_alert(shapes.DECISION, _DECISIONS.all(alerts=list(decided)))
+    started = _by_alert(shapes.STARTED, _STARTED.all(alerts=list(decided)))
     return [
         shapes.alert(row, decisions.get(row["id"], ()), started.get(row["id"], ()), duplicate=duplicate)
         for row, duplicate in zip(rows, repeated or [False] * len(rows), strict=True)
     ]
 
 
-def _by_alert(rows: Iterable[shapes.Columns]) -> "dict[Any, list[shapes.Columns]]":
+_DECISIONS = Read(lambda alerts: TriggerDecision.objects.filter(alert__id__in=alerts).order_by("id").values_list(*shapes.DECISION))
+_STARTED = Read(lambda alerts: Execution.objects.filter(alert__id__in=alerts).order_by("id").values_list(*shapes.STARTED))
+
+
+def _by_alert(names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> "dict[Any, list[shapes.Columns]]":
     found: dict[Any, list[shapes.Columns]] = {}
     for row in rows:
-        found.setdefault(row["alert_id"], []).append(row)
+        columns = dict(zip(names, row, strict=True))
+        found.setdefault(columns["alert_id"], []).append(columns)
     return found

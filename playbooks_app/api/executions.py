@@ -79,8 +79,7 @@ class ExecutionViewSet(ListModelMixin, GovernedViewSet):
     @extend_schema(responses=serializers.ExecutionSummarySerializer(many=True))
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Newest first."""
-        page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()).values(*shapes.EXECUTION))
-        return self.get_paginated_response([shapes.summary(row) for row in page])
+        return self.get_paginated_response([shapes.summary(row) for row in self.page_of(*shapes.EXECUTION)])
 
     @extend_schema(responses=serializers.ExecutionSerializer)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -6,7 +6,11 @@ import pytest
 from django.urls import get_resolver
 
 from accounts.choices import Role
+from accounts.models import ApiToken, Membership, User
+from accounts.services import memberships
+from accounts.services import tokens as token_service
 from playbooks_app.models import Execution
+from tests import factories
 from tests.rest import worlds
 from tests.rest.test_matrix import ROUTES
 from tests.rest.test_query_counts import GROWS
@@ -183,3 +187,36 @@ def test_a_list_shows_a_row_as_its_own_page_does(ask, grown, name):
 
 def test_a_filter_that_is_wrong_is_refused(ask):
     assert ask(f"{address('execution-list')}?status=nonsense").status_code == 400
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_the_first_page_is_the_same_however_it_is_asked_for(ask, grown, name):
+    path = grown(name)
+    plain, named = ask(f"{path}?page_size=7").json(), ask(f"{path}?page_size=7&tenant=own").json()
+    assert plain["results"] == named["results"] != []
+    assert plain["next"] == named["next"].replace("&tenant=own", "")
+
+
+@pytest.mark.parametrize("name", ["incident-list", "alert-list", "execution-list"])
+def test_what_is_taken_away_is_gone_at_once(ask, name):
+    assert ask(address(name), Role.VIEWER).json()["results"]
+    for membership in Membership.objects.filter(user__username="m-viewer"):
+        memberships.revoke(membership=membership, actor=factories.SETUP, now=factories.NOW)
+    assert ask(address(name), Role.VIEWER).json()["results"] == []
+    for row in ApiToken.objects.filter(user__username="m-viewer"):
+        token_service.revoke(token=row, actor=factories.SETUP, now=factories.NOW)
+    assert ask(address(name), Role.VIEWER).status_code == 401
+
+
+@pytest.mark.parametrize("name", ["incident-list", "alert-list", "execution-list"])
+def test_whoever_is_no_longer_active_is_nobody(ask, name):
+    assert ask(address(name), Role.LEAD).status_code == 200
+    User.objects.filter(username="m-lead").update(is_active=False)
+    assert ask(address(name), Role.LEAD).status_code == 401
+
+
+@pytest.mark.parametrize("scopes", [("view_records",), ("ingest_alerts",)])
+def test_a_first_page_is_within_the_scopes_of_its_token(world, scopes):
+    token = factories.token(factories.user(Role.ANALYST, world[0].tenant), scopes=scopes)
+    rows = worlds.call("get", "/api/v1/alerts", token).json()["results"]
+    assert bool(rows) == (scopes == ("view_records",))
