@@ -2,11 +2,13 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
 
+from core import writes
+from core.reads import Read
 from entities.choices import LinkKind, NodeKind
 from entities.models import Link, Node
 
@@ -45,23 +47,23 @@ def link(*, source: Node, target: Node, kind: LinkKind, now: dt.datetime) -> Non
     )
 
 
-def record_alert(
-    *, tenant_id: uuid.UUID, alert_id: uuid.UUID, title: str, involved: Sequence[tuple[NodeKind, str]], now: dt.datetime
-) -> None:
-    """Note what an alert speaks of: hosts, users, addresses, files. Costs three statements, however many there are."""
-    common: dict[str, Any] = {"tenant_id": tenant_id, "created_at": now}
-    itself = (NodeKind.ALERT, str(alert_id))
-    wanted = {(kind, key.strip().lower()[:LONGEST]) for kind, key in involved if key.strip()}
-    labels = {itself: title[:LONGEST] or itself[1]}
-    # In one order everywhere, so that two alerts about the same things never wait for each other in a circle.
-    nodes = [Node(**common, kind=kind, key=key, label=labels.get((kind, key), key)) for kind, key in sorted({itself, *wanted})]
-    with transaction.atomic(savepoint=False):
-        Node.objects.bulk_create(nodes, ignore_conflicts=True)
-        rows = Node.objects.filter(tenant_id=tenant_id, key__in={node.key for node in nodes}).values_list("kind", "key", "id")
-        ids = {(kind, key): node_id for kind, key, node_id in rows}
-        links = [
-            Link(**common, kind=LinkKind.INVOLVES, source_id=ids[itself], target_id=node_id)
-            for node_id in sorted(ids[one] for one in wanted)
-        ]
-        Link.objects.bulk_create(links, ignore_conflicts=True)
+_KNOWN = Read(lambda tenant, keys: Node.objects.filter(tenant_id=tenant, key__in=keys).values_list("kind", "key", "id"))
 
+
+def of_alert(
+    *, tenant_id: uuid.UUID, alert_id: uuid.UUID, title: str, involved: Iterable[tuple[NodeKind, str]], now: dt.datetime
+) -> list[writes.Insert]:
+    """Return the nodes and links to write for a new alert and what it speaks of: hosts, users, addresses, files.
+
+    One statement, however many there are. Writing them raises IntegrityError where somebody else has made one of the nodes
+    meanwhile: then ask again.
+    """
+    common: dict[str, Any] = {"tenant_id": tenant_id, "created_at": now}
+    wanted = sorted({(kind, key.strip().lower()[:LONGEST]) for kind, key in involved if key.strip()})
+    ids = {(kind, key): pk for kind, key, pk in _KNOWN.all(tenant=tenant_id, keys=sorted({key for _, key in wanted}))}
+    # In one order everywhere, so that two alerts about the same things never wait for each other in a circle.
+    nodes = [Node(**common, kind=kind, key=key, label=key) for kind, key in wanted if (kind, key) not in ids]
+    itself = Node(**common, kind=NodeKind.ALERT, key=str(alert_id), label=title[:LONGEST] or str(alert_id))
+    ids |= {(node.kind, node.key): node.pk for node in nodes}
+    links = [Link(**common, kind=LinkKind.INVOLVES, source_id=itself.pk, target_id=ids[one]) for one in wanted]
+    return [writes.Insert([*nodes, itself]), writes.Insert(links)]

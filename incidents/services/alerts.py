@@ -1,12 +1,14 @@
 """Alerts as they come in: each stored once, durably, with the bytes that were sent."""
 
+import contextlib
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 
 import structlog
 from django.conf import settings
-from django.db import DataError, IntegrityError, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import F
 
 from accounts.models import Environment, Tenant
@@ -15,6 +17,7 @@ from audit.choices import Kind
 from core import canonical, writes
 from core.actors import Actor
 from core.errors import DomainError, Invalid
+from core.reads import Read
 from entities.choices import NodeKind
 from entities.services import graph
 from incidents.models import Alert, AlertSource
@@ -168,40 +171,57 @@ def _alert(item: reading.Item, door: _Door) -> tuple[Alert, extract.Extracted, s
 def _store(made: tuple[Alert, extract.Extracted, str], door: _Door) -> Accepted:
     alert, said, before = made
     first = _of_the_hour_before(before, door) or _holder(alert, door)
-    if first is None:
+    involved = [(NodeKind.HOST, said.host), (NodeKind.USER, said.user), *((NodeKind.ADDRESS, ip) for ip in said.addresses)]
+    # Somebody else may note each host, user and address first.
+    again = len(involved)
+    while first is None:
         try:
-            _insert(alert, said, door)
+            _insert(alert, involved, door)
         except IntegrityError:
             # Whoever comes second sees the first, also where both came at once.
             first = _holder(alert, door)
-            if first is None:
+            if first is None and not again:
                 raise
-    return _repeated(first, alert, door) if first else Accepted(alert, duplicate=False)
+            again -= 1
+        else:
+            return Accepted(alert, duplicate=False)
+    return _repeated(first, alert, door)
 
 
 def _of_the_hour_before(key: str, door: _Door) -> Alert | None:
     if not key:
         return None
     since = door.now - identity.WINDOW
-    return Alert.objects.filter(tenant=door.tenant, dedup_key=key, received_at__gt=since).first()
+    return _read(_SINCE.first(tenant=door.tenant.pk, key=key, since=since))
 
 
 def _holder(alert: Alert, door: _Door) -> Alert | None:
     """Return the alert that has this one's key."""
-    pk = Alert.objects.filter(tenant=door.tenant, dedup_key=alert.dedup_key).values_list("pk", flat=True).first()
-    return Alert.objects.get(pk=pk) if pk else None
+    return _read(_WITH_KEY.first(tenant=door.tenant.pk, key=alert.dedup_key))
 
 
-def _insert(alert: Alert, said: extract.Extracted, door: _Door) -> None:
-    """Store the alert with what it speaks of and its entry; raises IntegrityError where its key is taken."""
-    involved = [(NodeKind.HOST, said.host), (NodeKind.USER, said.user), *((NodeKind.ADDRESS, ip) for ip in said.addresses)]
+def _read(found: tuple[uuid.UUID] | None) -> Alert | None:
+    return Alert.objects.get(pk=found[0]) if found else None
+
+
+_WITH_KEY = Read(lambda tenant, key: Alert.objects.filter(tenant_id=tenant, dedup_key=key).values_list("id"))
+_SINCE = Read(
+    lambda tenant, key, since: (
+        Alert.objects.filter(tenant_id=tenant, dedup_key=key, received_at__gt=since).order_by("id").values_list("id")[:1]
+    )
+)
+
+
+def _insert(alert: Alert, involved: Sequence[tuple[NodeKind, str]], door: _Door) -> None:
+    """Store the alert with what it speaks of and its entry; raises IntegrityError where its key, or one of those, is taken."""
     received = _fact(Kind.ALERT_RECEIVED, alert, door, {"sha256": alert.sha256, "batch_sha256": alert.batch_sha256})
     # Nobody else knows this stream yet, so nobody can have appended to it.
     links = journal.Tail(received.stream, 0, "").chain([received])
-    with transaction.atomic():
-        graph.record_alert(tenant_id=door.tenant.pk, alert_id=alert.pk, title=alert.rule_name, involved=involved, now=door.now)
-        writes.write(links.guards, [writes.Insert([alert]), *links.changes])
-        links.written()
+    nodes = graph.of_alert(tenant_id=door.tenant.pk, alert_id=alert.pk, title=alert.rule_name, involved=involved, now=door.now)
+    # One statement is a transaction of its own.
+    with transaction.atomic() if connection.in_atomic_block else contextlib.nullcontext():
+        writes.write(links.guards, [writes.Insert([alert]), *nodes, *links.changes])
+    links.written()
 
 
 def _repeated(first: Alert, again: Alert, door: _Door) -> Accepted:
