@@ -1,6 +1,7 @@
 """What the server that answers in production adds to Django."""
 
 import asyncio
+import inspect
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -40,3 +41,43 @@ def test_an_answer_is_made_outside_of_the_thread_that_serves() -> None:
 
     sent(made())
     assert threading.current_thread() not in threads
+
+
+def asked(path: str) -> list[dict[str, Any]]:
+    """What goes over the wire for a GET."""
+    found: list[dict[str, Any]] = []
+    scope = {
+        "type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [(b"host", b"localhost")], "http_version": "1.1",
+    }  # fmt: skip
+
+    async def ask() -> None:
+        asking = iter([{"type": "http.request", "body": b"", "more_body": False}])
+        gone = asyncio.Event()
+
+        async def receive() -> Any:
+            for message in asking:
+                return message
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            found.append(message)
+
+        await Handler()(scope, receive, send)  # type: ignore[arg-type]
+
+    asyncio.run(ask())
+    return found
+
+
+def test_a_request_is_answered_in_one_go_in_a_thread() -> None:
+    assert not inspect.iscoroutinefunction(Handler()._middleware_chain)  # type: ignore[attr-defined]
+    start, body = asked("/healthz")
+    assert start["status"] == 200
+    assert {b"X-Request-ID", b"Content-Security-Policy"} <= {name for name, _ in start["headers"]}
+    assert body["body"]
+
+
+def test_an_error_has_its_page_here_too() -> None:
+    start, body = asked("/admin/nowhere/")
+    assert start["status"] in (302, 404)
+    assert body["more_body"] is False
