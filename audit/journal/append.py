@@ -19,6 +19,8 @@ from core.actors import Actor
 from core.reads import Read
 
 DELIVER = "audit.tasks.deliver"
+#: Entries in one statement, of as many as anybody appends.
+AT_ONCE = 500
 
 
 class NotInTransaction(RuntimeError):
@@ -80,13 +82,14 @@ def append_all(facts: Iterable[Fact]) -> list[uuid.UUID]:
         raise NotInTransaction(NotInTransaction.__doc__)
     heads = _locked_heads(sorted({fact.stream for fact in ordered}))
     entries = [_chained(fact, heads[fact.stream]) for fact in ordered]
-    Entry.objects.bulk_create(entries)
-    EntryRef.objects.bulk_create(_refs(entries))
-    StreamHead.objects.bulk_update(heads.values(), ["seq", "hash"])
-    deliveries = _deliveries(entries)
-    if deliveries:
-        Delivery.objects.bulk_create(deliveries)
-    _wake(entries, deliveries)
+    changes: list[writes.Insert | writes.Update] = [writes.Update([*heads.values()], ("seq", "hash"))]
+    for first in range(0, len(entries), AT_ONCE):
+        part = entries[first : first + AT_ONCE]
+        deliveries = _deliveries(part)
+        changes += [writes.Insert(part), writes.Insert(_refs(part)), writes.Insert(deliveries)]
+        writes.write([], changes)
+        changes = []
+        _wake(part, deliveries)
     return [entry.id for entry in entries]
 
 
@@ -153,10 +156,11 @@ def _head(stream: Expression) -> QuerySet[StreamHead, tuple[int, str]]:
 
 
 _HEAD = Read(_head)
+_HEADS = Read(lambda streams: StreamHead.objects.select_for_update().filter(stream__in=streams).order_by("stream"))
 
 
 def _locked_heads(streams: Sequence[str]) -> dict[str, StreamHead]:
-    known = {head.stream: head for head in StreamHead.objects.select_for_update().filter(stream__in=streams).order_by("stream")}
+    known = {head.stream: head for head in _HEADS.all(streams=list(streams))}
     fresh = [stream for stream in streams if stream not in known]
     if fresh:
         StreamHead.objects.bulk_create([StreamHead(stream=stream) for stream in fresh], ignore_conflicts=True)

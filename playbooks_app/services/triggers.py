@@ -9,9 +9,10 @@ from django.db import transaction
 
 from audit import journal
 from audit.choices import Kind
-from core import canonical, redaction
+from core import canonical, redaction, writes
 from core.actors import system
 from core.errors import DomainError
+from core.reads import Read
 from incidents.models import Alert
 from playbooks_app.models import Playbook, TechniqueMapping, TriggerDecision
 from playbooks_app.services import executions
@@ -32,26 +33,39 @@ class Terms:
 def match(*, alert_id: uuid.UUID, now: dt.datetime, terms: Terms = Terms()) -> list[TriggerDecision]:
     """Decide what an alert starts, once; return the decisions. A second call finds them made."""
     with transaction.atomic():
-        alert: Alert = Alert.objects.select_for_update(of=("self",)).select_related("tenant", "environment").get(pk=alert_id)
+        alert = _ALERT.first(alert=alert_id)
+        if alert is None:
+            raise Alert.DoesNotExist(f"There is no alert {alert_id}.")
         if alert.decided_at is not None:
             return list(alert.decisions.all())
-        rows = list(
-            Playbook.objects.filter(tenant=alert.tenant_id, enabled=True).select_related("active_version").order_by("slug")
-        )
-        techniques = set(TechniqueMapping.objects.filter(tenant=alert.tenant_id).values_list("technique", "playbook_id"))
+        rows = _ENABLED.all(tenant=alert.tenant_id)
+        techniques = set(_MAPPED.all(tenant=alert.tenant_id))
         decisions = [_decided(alert, playbook, techniques, now, terms) for playbook in rows]
         if not any(decision.matched for decision in decisions):
-            decisions += _default(alert, rows, techniques, now, terms)
+            instead = _default(alert, rows, techniques, now, terms)
+            taken = {decision.playbook_id for decision in instead}
+            decisions = [*(decision for decision in decisions if decision.playbook_id not in taken), *instead]
         if not rows:
             decisions.append(_keep(alert, None, False, "There is no playbook to consider.", now))
         alert.decided_at = now
-        alert.save(update_fields=["decided_at"])
+        writes.write([], [writes.Insert(decisions), writes.Update([alert], ("decided_at",))])
+        for decision in decisions:
+            decision._state.adding = False
         journal.append(
             stream=f"alert:{alert.pk}", kind=Kind.ALERT_DECIDED, actor=TRIGGER, now=now, subject=("alert", alert.pk),
             tenant_id=alert.tenant_id, environment=alert.environment.slug, refs=[("alert", alert.pk)],
             data={"matched": [decision.playbook.slug for decision in decisions if decision.matched and decision.playbook]},
         )  # fmt: skip
     return decisions
+
+
+_ALERT = Read(
+    lambda alert: Alert.objects.select_for_update(of=("self",)).select_related("tenant", "environment").filter(pk=alert)
+)
+_ENABLED = Read(
+    lambda tenant: Playbook.objects.filter(tenant=tenant, enabled=True).select_related("active_version").order_by("slug")
+)
+_MAPPED = Read(lambda tenant: TechniqueMapping.objects.filter(tenant=tenant).values_list("technique", "playbook_id"))
 
 
 def _decided(
@@ -84,7 +98,6 @@ def _default(
     """Start the tenant's default playbook, where it has one, for an alert that nothing else matched."""
     for playbook in rows:
         if ("", playbook.pk) in techniques and playbook.active_version is not None:
-            TriggerDecision.objects.filter(alert=alert, playbook=playbook).delete()
             return [_start(alert, playbook, "Nothing else matched, and it is the tenant's default.", "", {}, now, terms)]
     return []
 
@@ -155,7 +168,7 @@ def _keep(
     reads: Any = None,
     execution: Any = None,
 ) -> TriggerDecision:
-    return TriggerDecision.objects.create(
+    return TriggerDecision(
         tenant_id=alert.tenant_id, alert=alert, playbook=playbook, version=playbook.active_version if playbook else None, matched=matched,
         why=why[:1000], condition=condition, reads=reads or {}, execution=execution, created_at=now,
     )  # fmt: skip
