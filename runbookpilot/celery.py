@@ -115,6 +115,9 @@ def _publish(message: Message) -> bool:
                 expires=message.expires,
                 retry=False,
                 headers={broker.SENT_AT: time.time()},
+                # Otherwise written out for each message, for logs that nobody keeps.
+                argsrepr="",
+                kwargsrepr=message.path,
                 producer=producer,
             )
         except broker.ERRORS:
