@@ -327,6 +327,8 @@ def _close(execution_id: uuid.UUID, status: ExecutionStatus, reason: str, actor:
         execution.fence, execution.wake_at, execution.given_up_at = execution.fence + 1, None, None
         execution.save(update_fields=["status", "completed_at", "result", "fence", "wake_at", "given_up_at"])
         journaling.of_execution(execution, Kind.EXECUTION_FINISHED, now=now, actor=actor, status=status, reason=reason[:500])
+        if execution.parent_step is not None:
+            woken(execution.parent_step.execution, now)
     return execution
 
 

@@ -9,6 +9,7 @@ from core import clock
 from playbooks_app.models import Execution, Playbook, PlaybookVersion
 from playbooks_app.services import executions
 from playbooks_app.spec import loader
+from playbooks_app.tasks import sweep_executions
 from tests.playbooks_app.executions.worlds import READ, WRITE, driven, step, writes
 
 PAUSE = {"id": "pause", "kind": "wait", "duration": "10m"}
@@ -170,3 +171,12 @@ def test_a_write_that_waits_for_its_next_try_does_not_seem_to_wait_for_consent(w
     world.decide()
     assert driven(execution).status == "waiting"
     assert step(execution, "a").waiting_for == "its next try"
+
+
+def test_an_execution_goes_on_when_the_one_that_it_waits_for_is_abandoned(world, child):
+    parent = driven(world.begin(CHILD))
+    started = Execution.objects.get(parent_step__execution=parent)
+    executions.abandon(execution_id=started.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+    assert sweep_executions() == 1
+    parent.refresh_from_db()
+    assert (parent.status, step(parent, "sub").error["message"]) == ("failed", "the execution of child abandoned")
