@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from accounts.models import Governed
+from accounts.models import Governed, Tenant
 from adapters.choices import CallPurpose, CallStatus
 from adapters.models.instances import AdapterInstance
 from core.fields import EncryptedJSONField
@@ -14,6 +14,7 @@ class Call(Governed):
     `idempotency_key` is the step's, the same for each retry. `owner_kind` and `owner_id` say for whom, without a key.
     """
 
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
     environment = models.CharField(max_length=64)
     owner_kind = models.CharField(max_length=32)
     owner_id = models.CharField(max_length=64)

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import models
 
-from accounts.models import Environment, Governed
+from accounts.models import Environment, Governed, Tenant
 from core import clock, ids
 from core.fields import EncryptedJSONField
 from incidents.models import Alert, Incident
@@ -20,7 +20,9 @@ class Execution(Governed):
     `losses` counts workers lost in a row before they had changed a step; one that is given up is driven by nobody.
     """
 
-    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="+")
+    # Each index is written with each change of a status: those that nothing asks for are left out.
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="+", db_index=False)
     version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="executions")
     alert = models.ForeignKey(Alert, on_delete=models.PROTECT, null=True, related_name="executions")
     incident = models.ForeignKey(Incident, on_delete=models.PROTECT, null=True, related_name="executions")
@@ -33,7 +35,9 @@ class Execution(Governed):
     event = models.JSONField(default=dict, help_text="The alert document that this run reads.")
     enrichment = models.JSONField(default=dict)
     started_by = models.CharField(max_length=150)
-    started_by_user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    started_by_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     started_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True)
     deadline = models.DateTimeField(null=True)
@@ -80,7 +84,8 @@ class Execution(Governed):
 class StepRun(Governed):
     """One step of one execution, there from the start; an undo is a step run of its own."""
 
-    execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="steps")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
+    execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="steps", db_index=False)
     step_id = models.CharField(
         max_length=128, help_text="Its id in the playbook, `sweep[0]` for an iteration, `undo:` and the step's for an undo."
     )
@@ -89,8 +94,8 @@ class StepRun(Governed):
     kind = models.CharField(max_length=16)
     action = models.CharField(max_length=64, blank=True)
     effect = models.CharField(max_length=12, blank=True)
-    undo_of = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="undos")
-    iteration_of = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="iterations")
+    undo_of = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="undos", db_index=False)
+    iteration_of = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="iterations", db_index=False)
     number = models.PositiveSmallIntegerField(null=True, help_text="Which iteration it is, from 0.")
     item = models.JSONField(null=True, help_text="The item of an iteration.")
     status = models.CharField(max_length=20, choices=StepStatus.choices(), default=StepStatus.NOT_STARTED)
@@ -117,7 +122,11 @@ class StepRun(Governed):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["execution", "step_id"], name="step_once_per_execution")]
-        indexes = [models.Index(fields=["execution", "position"], name="step_in_order")]
+        indexes = [
+            models.Index(fields=["execution", "position"], name="step_in_order"),
+            models.Index(fields=["undo_of"], condition=models.Q(undo_of__isnull=False), name="step_undone"),
+            models.Index(fields=["iteration_of"], condition=models.Q(iteration_of__isnull=False), name="step_repeated"),
+        ]
 
 
 class Note(models.Model):

@@ -43,8 +43,11 @@ QUERIES = {
     "a tenant's alerts, newest first": (lambda: Alert.objects.filter(tenant=ID).order_by("-id")[:51], ("alert_recent",)),
     "the steps of an execution": (
         lambda: StepRun.objects.filter(execution=ID).order_by("position"),
-        ("step_in_order", "step_once_per_execution", "playbooks_app_steprun_execution_id"),
+        ("step_in_order", "step_once_per_execution"),
     ),
+    "the undos of a step": (lambda: StepRun.objects.filter(undo_of=ID), ("step_undone",)),
+    "the iterations of a step": (lambda: StepRun.objects.filter(iteration_of=ID), ("step_repeated",)),
+    "the execution that a step has started": (lambda: Execution.objects.filter(parent_step=ID), ("step_starts_one_child", "playbooks_app_execution_parent_step_id")),
     "the calls of an execution": (
         lambda: Call.objects.filter(owner_kind="execution", owner_id=str(ID)).order_by("id"),
         ("call_by_owner",),
