@@ -72,12 +72,13 @@ def known(view: Any, method: str) -> list[str]:
 
 
 def check(request: Request, view: Any) -> None:
-    """Raise UnknownParameter where the query names what the action does not know."""
+    """Raise UnknownParameter where the query names what the action does not know, Invalid where a value holds a NUL."""
     if not request.query_params:
         return
     names = known(view, request.method or "")
     unknown = [name for name in request.query_params if name not in names and name != api_settings.URL_FORMAT_OVERRIDE]
     if not unknown:
+        _refuse_nul(request)
         return
     shown = [name[:LONGEST_NAMED] for name in unknown[:MOST_NAMED]]
     raise UnknownParameter(
@@ -85,6 +86,13 @@ def check(request: Request, view: Any) -> None:
         hint=_meant(shown, names),
         fields={name: [f"There is no such parameter; there are: {', '.join(sorted(names))}."] for name in shown},
     )
+
+
+def _refuse_nul(request: Request) -> None:
+    """No text that is stored holds one, and PostgreSQL cannot even be asked for it."""
+    with_nul = [name for name, values in request.query_params.lists() if any("\x00" in value for value in values)]
+    if with_nul:
+        raise Invalid(fields={name: ["A NUL character is not allowed here."] for name in with_nul})
 
 
 def _meant(shown: Iterable[str], names: list[str]) -> str:

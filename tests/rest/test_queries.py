@@ -95,3 +95,13 @@ def test_an_export_takes_the_filters_of_its_list(ask):
     answer = ask("audit-export", "get", "kind=execution:started&form=csv")
     kinds = {line.split(",")[4] for line in answer.getvalue().decode().splitlines()[1:]}
     assert len(kinds) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "query"),
+    [("control-coverage", "framework=f&environment=%00"), ("control-coverage", "framework=%00"), ("alert-list", "host=a%00"), ("alert-list", "tenant=%00")],
+)
+def test_a_nul_is_no_part_of_a_value(ask, name, query):
+    answer = ask(name, "get", query)
+    assert answer.status_code == 400
+    assert answer.json()["fields"] == {query.split("&")[-1].split("=")[0]: ["A NUL character is not allowed here."]}
