@@ -11,6 +11,7 @@ from adapters.models import AdapterInstance
 from audit.selectors import entries
 from core import clock
 from core.actors import Actor
+from core.plurals import counted
 from incidents.models import Alert, Incident
 from incidents.services import incidents
 
@@ -80,7 +81,7 @@ class Incidents(Adapter):
         return ExecutionResult({"id": str(row.pk), "number": row.number, "title": row.title, "severity": row.severity})
 
     def health_check(self, context: CallContext) -> Health:
-        return Health(True, f"{Incident.objects.filter(tenant_id=context.tenant_id).count()} incidents so far.")
+        return Health(True, f"{counted(Incident.objects.filter(tenant_id=context.tenant_id).count(), 'incident')} so far.")
 
 
 def _title(params: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from adapters.asset.contract import ACTIONS
 from adapters.contract import Adapter, CallContext, ExecutionResult, Health
+from core.plurals import counted
 from entities.selectors import graph
 
 
@@ -22,4 +23,4 @@ class Inventory(Adapter):
         )
 
     def health_check(self, context: CallContext) -> Health:
-        return Health(True, f"{graph.count_hosts(tenant_id=context.tenant_id)} hosts in the inventory.")
+        return Health(True, f"{counted(graph.count_hosts(tenant_id=context.tenant_id), 'host')} in the inventory.")

@@ -8,6 +8,7 @@ from audit.models import Checkpoint, Leaf
 from audit.services import checkpoints
 from audit.services.problems import MOST_PROBLEMS, Problem
 from core import canonical, clock, merkle, signing
+from core.plurals import counted
 from core.reads import Read
 
 CHUNK = 5000
@@ -69,7 +70,7 @@ def _check_rest(leaves: Iterator[bytes], last: Checkpoint | None, found: Finding
         return
     now = checkpoints.latest()
     if now is None or (last is not None and now.number == last.number):
-        found.add(found.checkpoints, "inserted", f"{more} leaves are under no checkpoint: it was removed, or they were added.")
+        found.add(found.checkpoints, "inserted", f"{counted(more, 'leaf is', 'leaves are')} under no checkpoint: one was removed, or entries were added.")
 
 
 def _check_witness(found: Finding) -> None:

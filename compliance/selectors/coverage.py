@@ -13,6 +13,7 @@ from accounts.models import Environment
 from compliance.choices import BundleStatus, CoverageState
 from compliance.models import Control, ControlEvidence, ControlException, Framework, Mapping
 from compliance.selectors import mappings
+from core.plurals import counted
 from playbooks_app.models import Playbook
 
 SOON = dt.timedelta(days=30)
@@ -145,7 +146,7 @@ def _state(
     until = passing.effective_at + dt.timedelta(days=control.freshness_days)
     proof = f"Last proved on {passing.effective_at:%Y-%m-%d}: {passing.title}."
     if until <= as_of:
-        return CoverageState.STALE, [workflows, proof, f"That was valid for {control.freshness_days} days, until {until:%Y-%m-%d}."]
+        return CoverageState.STALE, [workflows, proof, f"That was valid for {counted(control.freshness_days, 'day')}, until {until:%Y-%m-%d}."]
     return CoverageState.COVERED, [workflows, proof, f"Valid until {until:%Y-%m-%d}."]
 
 

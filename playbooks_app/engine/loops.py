@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.plurals import counted
 from playbooks_app.choices import FINAL_EXECUTION, StepStatus
 from playbooks_app.engine import model, times
 from playbooks_app.engine.model import Command, State, StepState, iteration_id
@@ -20,7 +21,7 @@ def expanded(state: State, step: Step, *, mark: bool) -> tuple[tuple[Any, ...], 
     if not isinstance(items, Sequence) or isinstance(items, str):
         raise expressions.ExpressionError("for_each yielded no list", parameter="for_each")
     if len(items) > MOST:
-        raise expressions.ExpressionError(f"for_each yielded {len(items)} items, and {MOST} is the most", parameter="for_each")
+        raise expressions.ExpressionError(f"for_each yielded {counted(len(items), 'item')}, and {MOST} is the most", parameter="for_each")
     return tuple(items), tuple(params_of(step, item, state.scope, mark=mark) for item in items)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from approvals.choices import Outcome as ApprovalOutcome
 from audit.choices import Kind
 from core import canonical, clock
+from core.plurals import counted
 from playbooks_app.choices import StepMode, StepStatus
 from playbooks_app.engine import model
 from playbooks_app.engine.decide import after_error
@@ -34,7 +35,7 @@ def gather(drive: Drive, command: model.Gather) -> None:
     run.output = [item.output if item.status == StepStatus.COMPLETED else None for item in items]
     status, mode = StepStatus.COMPLETED, StepMode.REAL
     if failed:
-        message = f"{len(failed)} of {len(items)} iterations failed"
+        message = f"{len(failed)} of {counted(len(items), 'iteration')} failed"
         run.error = {"code": "iterations_failed", "message": message, "failed": [item.step_id for item in failed][:50]}
         status = after_error(step)
         if outcomes.was_queued(run):

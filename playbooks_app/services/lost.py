@@ -16,6 +16,7 @@ from audit import journal
 from audit.choices import Kind
 from audit.services import dead_letters
 from core import clock
+from core.plurals import counted
 from playbooks_app.choices import ExecutionStatus, StepStatus
 from playbooks_app.engine import states
 from playbooks_app.models import Execution, StepRun
@@ -85,7 +86,7 @@ def _where(execution: Execution):  # type: ignore[no-untyped-def]
 def _words(execution: Execution, at: list[str]) -> str:
     place = f"at {', '.join(at)}" if at else f"while it was {execution.status.replace('_', ' ')}"
     return (
-        f"The worker of this execution of {execution.version.playbook.slug} was lost {execution.losses} times in a row {place}: "
+        f"The worker of this execution of {execution.version.playbook.slug} was lost {counted(execution.losses, 'time')} in a row {place}: "
         "something there kills the process, such as a crash or too little memory. Nobody drives the execution until this is "
         "sent again: mend the cause first."
     )

@@ -16,6 +16,7 @@ from audit.choices import Kind
 from core.actors import Actor
 from core.errors import Conflict, Forbidden, Invalid
 from core.paths import LIBRARY
+from core.plurals import counted
 from playbooks_app.choices import VersionStatus
 from playbooks_app.models import Playbook, PlaybookVersion, TechniqueMapping
 from playbooks_app.spec import loader
@@ -66,7 +67,7 @@ def import_version(
     if loaded.playbook is None:
         problems = [problem.to_dict() for problem in loaded.errors]
         raise InvalidPlaybook(
-            f"The playbook has {len(problems)} problems: {loaded.errors[0].render()}", fields={"problems": problems}
+            f"The playbook has {counted(len(problems), 'problem')}: {loaded.errors[0].render()}", fields={"problems": problems}
         )
     meta = loaded.playbook.metadata
     with transaction.atomic():

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from core import clock
+from core.plurals import counted
 from entities.selectors import graph
 from entities.services import inventory
 from runbookpilot.cli import output, session
@@ -33,7 +34,7 @@ def import_(file: Path, tenant_slug: str, as_json: bool) -> None:
     tenant = session.tenant(tenant_slug)
     with output.told():
         count = inventory.take_in(tenant=tenant, rows=_rows(file), actor=session.actor(), now=clock.now())
-    output.say({"hosts": count}, f"{count} hosts are in the inventory of {tenant.name}.", as_json=as_json)
+    output.say({"hosts": count}, f"{counted(count, 'host is', 'hosts are')} in the inventory of {tenant.name}.", as_json=as_json)
 
 
 @assets.command("list")

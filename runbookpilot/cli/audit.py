@@ -12,6 +12,7 @@ from audit.services import checkpoints, proofs
 from audit.services import export as exporting
 from audit.services import verify as verifying
 from core import clock, signing
+from core.plurals import counted
 from runbookpilot.cli import output
 
 
@@ -36,8 +37,8 @@ def verify(against: TextIO | None, as_json: bool) -> None:
             click.echo("The log is not a continuation of the checkpoint that was kept.")
         verdict = "all hold" if report.ok and kept else "NOT as they were written"
         click.echo(
-            f"{report.entries} entries in {report.streams} streams: {verdict}. "
-            f"{report.checkpoints} signed checkpoints cover {report.covered} of them."
+            f"{counted(report.entries, 'entry', 'entries')} in {counted(report.streams, 'stream')}: {verdict}. "
+            f"{counted(report.checkpoints, 'signed checkpoint covers', 'signed checkpoints cover')} {report.covered} of them."
         )
     raise SystemExit(0 if report.ok and kept else 1)
 

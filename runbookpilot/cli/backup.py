@@ -7,6 +7,7 @@ from django.conf import settings
 
 from core import clock
 from core.actors import system
+from core.plurals import counted
 from runbookpilot import backups, databases, environment, transfer
 from runbookpilot.cli import output
 
@@ -30,7 +31,7 @@ def backup(file: Path, as_json: bool) -> None:
             file=file, source=_database(), data=Path(settings.DATA_DIR), actor=OPERATOR, now=clock.now(), progress=_progress(as_json)
         )
     lines = [
-        f"{file} holds {made.rows} rows, {made.entries} verified entries of the journal, and {made.files} files.",
+        f"{file} holds {counted(made.rows, 'row')}, {counted(made.entries, 'verified entry', 'verified entries')} of the journal, and {counted(made.files, 'file')}.",
         f"sha256 {made.sha256}",
         *_gone(made),
         *_apart(),
@@ -50,8 +51,8 @@ def restore(file: Path, as_json: bool) -> None:
             file=file, target=target, data=Path(settings.DATA_DIR), actor=OPERATOR, now=clock.now(), progress=_progress(as_json)
         )
     lines = [
-        f"{databases.shown(target)} holds {made.rows} rows, each as it was, and {made.entries} verified entries of the journal.",
-        f"{settings.DATA_DIR} has its {made.files} files.",
+        f"{databases.shown(target)} holds {counted(made.rows, 'row')}, each as it was, and {counted(made.entries, 'verified entry', 'verified entries')} of the journal.",
+        f"{settings.DATA_DIR} has its {counted(made.files, 'file')}.",
         *_gone(made),
         *_apart(),
         "Next: runbookpilot doctor, runbookpilot audit verify, and start. What was under way goes on by itself, up to its next write.",
@@ -69,7 +70,7 @@ def _progress(as_json: bool) -> transfer.Progress:
 
 
 def _gone(made: backups.Outcome) -> list[str]:
-    return [f"{made.missing} files of evidence that the database names are missing."] if made.missing else []
+    return [f"{counted(made.missing, 'file')} of evidence that the database names {'is' if made.missing == 1 else 'are'} missing."] if made.missing else []
 
 
 def _apart() -> list[str]:

@@ -15,6 +15,7 @@ from adapters.choices import Health
 from adapters.models import AdapterInstance
 from audit.selectors import deliveries, guard
 from core import secrets
+from core.plurals import counted
 from runbookpilot.cli import output
 
 Finding = tuple[bool, str, str]
@@ -44,7 +45,7 @@ def _database() -> Finding:
 def _migrations() -> Finding:
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    return not plan, f"{len(plan)} migrations to apply", "Run: python manage.py migrate"
+    return not plan, f"{counted(len(plan), 'migration')} to apply", "Run: python manage.py migrate"
 
 
 def _journal() -> Finding:
@@ -61,7 +62,7 @@ def _deliveries() -> Finding:
     counts = deliveries.counts()
     return (
         not counts["dead"],
-        f"{counts['due']} deliveries under way, {counts['dead']} gave up",
+        f"{counted(counts['due'], 'delivery', 'deliveries')} under way, {counts['dead']} gave up",
         "Run: runbookpilot dead-letters list; mend the cause, then: runbookpilot dead-letters send --all",
     )
 

@@ -15,6 +15,7 @@ from compliance.services import evidence as capturing
 from compliance.services import verify as verifying
 from compliance.spec import verify_pack
 from core import clock, signing
+from core.plurals import counted
 from playbooks_app.models import Execution
 from runbookpilot.cli import output, session
 
@@ -43,7 +44,7 @@ def export(bundle_id: str, target: Path, as_json: bool) -> None:
         row = _bundle(bundle_id)
         access.require(person, Permission.VIEW_EVIDENCE, row.tenant_id)
         size = _write(row, target, person)
-    output.say({"file": str(target), "size": size}, f"{target}: {size} bytes.", as_json=as_json)
+    output.say({"file": str(target), "size": size}, f"{target}: {counted(size, 'byte')}.", as_json=as_json)
 
 
 @evidence.command("pack")
@@ -63,7 +64,7 @@ def pack(execution_id: str, target: Path, as_json: bool) -> None:
             bundles.seal(bundle_id=bundle.pk, actor=person.actor(), now=clock.now())
         size = _write(bundle, target, person)
     said = {"bundle": bundle.pk, "file": str(target), "size": size}
-    output.say(said, f"{target}: {size} bytes. Verify it with: runbookpilot evidence verify {target}", as_json=as_json)
+    output.say(said, f"{target}: {counted(size, 'byte')}. Verify it with: runbookpilot evidence verify {target}", as_json=as_json)
 
 
 @evidence.command("verify")
@@ -74,7 +75,7 @@ def verify(what: str, key: tuple[str, ...], as_json: bool) -> None:
     """Verify a bundle in place, or a pack as a file or folder. Exit code 1 where it is not VERIFIED."""
     body = _verified_file(what, key) if Path(what).exists() else _verified_bundle(what)
     lines = [f"  {item}" for item in body["findings"]]
-    output.say(body, "\n".join([f"{body['verdict']}: {len(lines)} findings.", *lines]), as_json=as_json)
+    output.say(body, "\n".join([f"{body['verdict']}: {counted(len(lines), 'finding')}.", *lines]), as_json=as_json)
     raise SystemExit(0 if body["verdict"] == "VERIFIED" else 1)
 
 

@@ -8,6 +8,7 @@ from django.conf import settings
 
 from core import clock
 from core.actors import system
+from core.plurals import counted
 from runbookpilot import databases, moving
 from runbookpilot.cli import output
 
@@ -34,18 +35,17 @@ def move(url: str, as_json: bool) -> None:
             source=source, target=target, actor=system("operator"), now=clock.now(), progress=_quiet if as_json else output.counting()
         )
     where, folder = databases.shown(target), Path(settings.DATA_DIR)
-    beside = [{"path": str(folder / name), "what": what, **_size(folder / name)} for name, what in BESIDE.items()]
-    report = made.report.to_dict()
-    found = {"to": where, "rows": made.rows, "tables": len(made.tables), "journal": report, "beside": beside}
+    beside = [(str(folder / name), what, _size(folder / name)) for name, what in BESIDE.items()]
+    found = {"to": where, "rows": made.rows, "tables": len(made.tables), "journal": made.report.to_dict(), "beside": [{"path": path, "what": what, **size} for path, what, size in beside]}
     lines = [
-        f"{made.rows} rows of {len(made.tables)} tables stand in {where}, each as it was.",
-        f"The journal's {report['entries']} entries verify as before; {report['checkpoints']} checkpoints cover {report['covered']}.",
+        f"{counted(made.rows, 'row')} of {counted(len(made.tables), 'table')} stand in {where}, each as it was.",
+        f"The journal's {counted(made.report.entries, 'entry verifies', 'entries verify')} as before; {counted(made.report.checkpoints, 'checkpoint covers', 'checkpoints cover')} {made.report.covered}.",
         *(f"It had this problem before the move, and has it still: {problem.sentence}" for problem in made.report.problems[:5]),
         f"The old database keeps all of it, with every write stopped: {databases.shown(source)}",
         "Next:",
         "  1. Set RUNBOOKPILOT_DATABASE_URL to the new address" + (", and RUNBOOKPILOT_TASKS and RUNBOOKPILOT_REDIS_URL." if "postgres" in where else " (or leave it out)."),
         "  2. Let these come along where another machine or folder takes over (on this one, RUNBOOKPILOT_DATA stays):",
-        *(f"       {row['path']}: {row['what']}, {row['files']} files" for row in beside),
+        *(f"       {path}: {what}, {counted(size['files'], 'file')}" for path, what, size in beside),
         "     RUNBOOKPILOT_SECRET_KEY and RUNBOOKPILOT_SECRET_KEYS too, where they are set.",
         "  3. runbookpilot doctor, runbookpilot audit verify, and start.",
     ]  # fmt: skip

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from core import canonical
 from core.errors import DomainError
+from core.plurals import counted
 
 as_json = click.option("--json", "as_json", is_flag=True, help="For programs.")
 
@@ -52,9 +53,9 @@ def counting() -> Callable[[str, int, int], None]:
 
     def show_progress(name: str, done: int, total: int) -> None:
         if done >= total > 0:
-            click.echo(f"{chr(13) if alive else ''}{name}: {done} rows", err=True)
+            click.echo(f"{chr(13) if alive else ''}{name}: {counted(done, 'row')}", err=True)
         elif alive and done:
-            click.echo(f"\r{name}: {done} of {total} rows", err=True, nl=False)
+            click.echo(f"\r{name}: {done} of {counted(total, 'row')}", err=True, nl=False)
 
     return show_progress
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from core.plurals import counted
 from runbookpilot import environment, replaying
 from runbookpilot.cli import output
 
@@ -46,7 +47,7 @@ def replay(file: Path, url: str, sender_file: Path | None, as_json: bool, interv
     except (OSError, ValueError) as error:
         raise click.ClickException(f"{file} cannot be read: {error}") from error
     count = sent.count
-    sentence = f"{count.accepted} accepted, {count.duplicates} of them known already; {count.refused} refused; {count.repeated} tries again."
+    sentence = f"{count.accepted} accepted, {count.duplicates} of them known already; {count.refused} refused; {counted(count.repeated, 'try', 'tries')} again."
     output.say(dataclasses.asdict(count), sentence, as_json=as_json)
     raise SystemExit(3 if count.refused else 0)
 

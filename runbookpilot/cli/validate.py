@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from core.plurals import counted
 from playbooks_app.spec import loader
 from playbooks_app.spec.catalogue import ActionInfo
 from runbookpilot import catalogue, cli
@@ -27,7 +28,7 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
     else:
         for problem in problems:
             click.echo(problem.render())
-        click.echo(f"{len(files)} checked, {len(errors)} errors, {len(problems) - len(errors)} warnings.")
+        click.echo(f"{len(files)} checked, {counted(len(errors), 'error')}, {counted(len(problems) - len(errors), 'warning')}.")
     raise SystemExit(1 if errors else 0)
 
 

@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from core.plurals import counted
 from runbookpilot import environment, supervisor
 from runbookpilot.cli import ports
 
@@ -21,7 +22,7 @@ def web(host: str, port: int, processes: int) -> None:
         raise click.ClickException(str(error)) from error
     ports.require_free(host, port)
     command = supervisor.web(host=host, port=port, processes=processes)
-    click.echo(f"Serves http://{host}:{port}/ with {processes} processes.")
+    click.echo(f"Serves http://{host}:{port}/ with {counted(processes, 'process', 'processes')}.")
     sys.stdout.flush()
     # Whoever started this command signals the server itself.
     os.execv(command[0], command)  # noqa: S606

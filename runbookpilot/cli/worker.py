@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from core.plurals import counted
 from runbookpilot import environment, supervisor
 from runbookpilot.queues import QUEUES
 
@@ -31,7 +32,7 @@ def worker(queues: str, concurrency: int, processes: int) -> None:
     os.environ.setdefault("RUNBOOKPILOT_DATABASE_POOL", str(concurrency + operator.call_threads + SPARE))
     command = [sys.executable, "-m", "runbookpilot.consumer", "--queues", chosen, "--concurrency", str(concurrency)]
     children = [supervisor.Child(f"worker-{number}", command) for number in range(1, processes + 1)]
-    click.echo(f"{processes} processes with {concurrency} tasks each take work from {chosen}.")
+    click.echo(f"{counted(processes, 'process', 'processes')} with {counted(concurrency, 'task')} at once {'takes' if processes == 1 else 'take'} work from {chosen}.")
     raise SystemExit(supervisor.tend(children, grace=GRACE))
 
 

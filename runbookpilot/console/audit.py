@@ -17,6 +17,7 @@ from audit.choices import Kind
 from audit.selectors import entries, signed
 from audit.services import verify
 from core import clock
+from core.plurals import counted
 from runbookpilot.console import frame, places, sentences
 
 PAGE = 50
@@ -67,9 +68,9 @@ def verify_all(request: HttpRequest) -> HttpResponse:
             data={"ok": report.ok, "entries": report.entries, "problems": len(report.problems)},
         )  # fmt: skip
     if report.first is None:
-        messages.success(request, f"{report.entries} entries in {report.streams} streams hold.")
+        messages.success(request, f"{counted(report.entries, 'entry', 'entries')} in {counted(report.streams, 'stream')} hold{'s' if report.entries == 1 else ''}.")
     else:
-        messages.error(request, f"{len(report.problems)} problems. {report.first.sentence}")
+        messages.error(request, f"{counted(len(report.problems), 'problem')}. {report.first.sentence}")
     return redirect("admin:audit")
 
 

@@ -212,7 +212,7 @@ class TestVerifying:
 
     def test_a_truncated_log_is_found_where_its_leaves_are_left(self) -> None:
         attack("DELETE FROM audit_checkpoint WHERE number = 2")
-        assert sentences() == ["1 leaves are under no checkpoint: it was removed, or they were added."]
+        assert sentences() == ["1 leaf is under no checkpoint: one was removed, or entries were added."]
 
     @pytest.mark.parametrize(
         "change", ["size = size + 1", "root = previous", "previous = ''", "signature = ''", "key_id = ''", "number = 7"]

@@ -40,7 +40,7 @@ def chosen(name: str, count: int) -> Filter:
         raise ExpressionError(f"there is no filter {name!r}", hint=f"did you mean {near[0]!r}?" if near else "")
     if not found.fewest <= count <= found.most:
         span = str(found.fewest) if found.fewest == found.most else f"{found.fewest} to {found.most}"
-        raise ExpressionError(f"the filter {name!r} takes {span} arguments, not {count}")
+        raise ExpressionError(f"the filter {name!r} takes {span} {'argument' if span == '1' else 'arguments'}, not {count}")
     return found
 
 

@@ -61,6 +61,12 @@ def test_problems_have_file_line_and_column(cli, tmp_path):
     assert f"{file}:3:" in done.stdout
 
 
+def test_one_problem_is_not_called_several(cli, tmp_path):
+    (tmp_path / "p.yaml").write_text("apiVersion: runbookpilot/v1\nmetadata: {id: p, name: P, version: 1.0.0}\n")
+    said = cli.run("validate", str(tmp_path / "p.yaml")).stdout
+    assert said.endswith("1 checked, 1 error, 0 warnings.\n"), said
+
+
 def test_history_is_filtered(cli, waiting):
     ids = [row["id"] for row in cli.json("history", "--status", "awaiting_approval", "--limit", "5")["results"]]
     assert waiting in ids
