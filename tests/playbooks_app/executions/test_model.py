@@ -261,8 +261,8 @@ class Engine(RuleBasedStateMachine):
         self.lab.meanwhile.clear()
         if self.stopped:
             self.release()
-        self.send_dead_letters()
         for _ in range(ROUNDS):
+            self.send_dead_letters()
             for row in Execution.objects.order_by("-pk"):
                 self.execution = row
                 self.help()
