@@ -10,12 +10,12 @@ from typing import Any
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils.module_loading import import_string
 
 from audit.models import Delivery
 from audit.selectors import entries
-from core import canonical, clock, redaction, tasks, tracing
+from core import canonical, clock, redaction, tasks, tracing, writes
 from core.reads import Read
 
 log = structlog.get_logger(__name__)
@@ -39,12 +39,9 @@ def deliver(*, delivery_id: uuid.UUID, now: dt.datetime) -> bool:
     A handler that fails is tried again later, and after the last attempt kept as a dead letter. An attempt counts when it
     begins, so that one that kills its worker each time ends as well.
     """
-    claimed = Delivery.objects.filter(_due_at(now), id=delivery_id, dead_at=None)
-    if not claimed.update(next_at=now + HOLD, attempts=F("attempts") + 1):
+    row = _READ.first(delivery=delivery_id)
+    if row is None or not _claimed(row, now):
         # Another worker claimed it, it was delivered, or it is not due yet.
-        return False
-    row = _CLAIMED.first(delivery=delivery_id)
-    if row is None:
         return False
     if row.attempts > ATTEMPTS:
         Delivery.objects.filter(id=row.id).update(attempts=ATTEMPTS, dead_at=now, error=row.error or KILLED)
@@ -61,7 +58,18 @@ def deliver(*, delivery_id: uuid.UUID, now: dt.datetime) -> bool:
     return True
 
 
-_CLAIMED = Read(lambda delivery: Delivery.objects.select_related("entry").filter(pk=delivery))
+_READ = Read(lambda delivery: Delivery.objects.select_related("entry").filter(pk=delivery))
+
+
+def _claimed(row: Delivery, now: dt.datetime) -> bool:
+    """Hold a delivery that was just read, and count the attempt; return whether it was due and nobody else was faster."""
+    if row.dead_at is not None or now < row.next_at <= now + FARTHEST:
+        return False
+    read = {"id": row.pk, "attempts": row.attempts, "next_at": row.next_at, "dead_at": None}
+    row.attempts, row.next_at = row.attempts + 1, now + HOLD
+    values = {"attempts": row.attempts, "next_at": row.next_at}
+    # Where a crash of the database undoes it, somebody else claims it.
+    return writes.write([writes.Guard(Delivery, read, values)], [], durable=False)
 
 
 def deliver_all(*, streams: Sequence[str], now: dt.datetime) -> int:

@@ -62,11 +62,15 @@ class Guard:
     values: Mapping[str, Any]
 
 
-def write(guards: Sequence[Guard], changes: Sequence[Insert | Update]) -> bool:
-    """Write all of it where every guard finds its row, else nothing; return whether it was written."""
+def write(guards: Sequence[Guard], changes: Sequence[Insert | Update], *, durable: bool = True) -> bool:
+    """Write all of it where every guard finds its row, else nothing; return whether it was written.
+
+    What is not `durable` is seen by everybody at once, and may be gone after a crash of the database itself: PostgreSQL does
+    not wait for its log. SQLite, and an open transaction of the caller's, wait in any case.
+    """
     changes = [change for change in changes if change.rows]
     if connection.vendor == "postgresql":
-        return _write_at_once(guards, changes)
+        return _write_at_once(guards, changes, durable=durable or connection.in_atomic_block)
     with transaction.atomic(), connection.cursor() as cursor:
         for guard in guards:
             cursor.execute(*_guard_sqlite(guard))
@@ -78,7 +82,7 @@ def write(guards: Sequence[Guard], changes: Sequence[Insert | Update]) -> bool:
     return True
 
 
-def _write_at_once(guards: Sequence[Guard], changes: Sequence[Insert | Update]) -> bool:
+def _write_at_once(guards: Sequence[Guard], changes: Sequence[Insert | Update], *, durable: bool) -> bool:
     shape = tuple(_shape(guard) for guard in guards) + tuple(_shape(change) for change in changes)
     params: list[Any] = []
     for guard in guards:
@@ -90,13 +94,13 @@ def _write_at_once(guards: Sequence[Guard], changes: Sequence[Insert | Update]) 
     connection.ensure_connection()
     # Bound and prepared by the server: the text is long, always the same, and parsing it costs more than running it.
     with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
-        cursor.execute(_text(shape), params)
+        cursor.execute(_text(shape, durable), params)
         row = cursor.fetchone()
     return bool(row and row[0] == len(guards))
 
 
 @functools.lru_cache(maxsize=512)
-def _text(shape: tuple[Any, ...]) -> str:
+def _text(shape: tuple[Any, ...], durable: bool) -> str:
     """Return the statement for changes of this shape. Each guard locks its row first, and all of them stand before any change."""
     guards = [item for item in shape if item[0] == "guard"]
     parts = []
@@ -115,7 +119,8 @@ def _text(shape: tuple[Any, ...]) -> str:
     for number, item in enumerate(item for item in shape if item[0] != "guard"):
         parts.append(f"change_{number} AS ({_change(item, last)})")
     counted = " + ".join(f"(SELECT count(*) FROM guard_{number})" for number in range(len(guards))) or "0"
-    return numbered(f"WITH {', '.join(parts)} SELECT {counted}")
+    unwaited = "" if durable else ", set_config('synchronous_commit', 'off', TRUE)"
+    return numbered(f"WITH {', '.join(parts)} SELECT {counted}{unwaited}")
 
 
 def _change(item: tuple[Any, ...], last: str) -> str:

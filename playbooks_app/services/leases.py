@@ -46,7 +46,9 @@ def acquire(execution: Execution, *, owner: str, now: dt.datetime) -> Lease | No
     losses = execution.losses + taken_over
     read = {name: getattr(execution, name) for name in ("lease_owner", "lease_until", "fence", "wake_at", "given_up_at")}
     values = {"lease_owner": owner, "lease_until": now + LENGTH, "fence": execution.fence + 1, "wake_at": None, "losses": losses}
-    if execution.given_up_at is not None or not writes.write([writes.Guard(Execution, {"id": execution.pk, **read}, values)], []):
+    guard = writes.Guard(Execution, {"id": execution.pk, **read}, values)
+    # A lease that a crash of the database undid is noticed by the next commit.
+    if execution.given_up_at is not None or not writes.write([guard], [], durable=False):
         return None
     lease = Lease(execution.pk, owner, execution.fence + 1, taken_over)
     execution.losses = losses

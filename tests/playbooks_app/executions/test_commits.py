@@ -6,6 +6,7 @@ import pytest
 from django.db import DataError, connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.models import Tenant
 from adapters.contract import ExecutionResult
 from adapters.models import Call
 from audit.journal import Tail
@@ -17,6 +18,7 @@ from playbooks_app.models import Execution, Playbook, StepRun
 from playbooks_app.selectors import snapshots
 from playbooks_app.services import commits, journaling, leases, runner
 from playbooks_app.services.drive import Drive
+from tests import factories
 from tests.playbooks_app.executions.worlds import READ, WRITE, driven
 
 STEPS = [READ, {**READ, "id": "again", "needs": []}, {"id": "w", "kind": "wait", "duration": "1ms"}, WRITE]
@@ -131,7 +133,7 @@ def test_several_guards_have_to_hold(drive):
 
 def test_a_chain_of_reads_costs_few_statements(world, monkeypatch):
     execution, written, real = world.begin(*({**READ, "id": f"s{n}"} for n in range(10))), [], writes.write
-    monkeypatch.setattr(writes, "write", lambda *args: (written.append(1), real(*args))[1])
+    monkeypatch.setattr(writes, "write", lambda *args, **how: (written.append(1), real(*args, **how))[1])
     monkeypatch.setattr("adapters.mocking.MockAdapter.execute", _nothing)
     with CaptureQueriesContext(connection) as queries:
         runner.advance(execution.pk)
@@ -143,3 +145,16 @@ def test_a_chain_of_reads_costs_few_statements(world, monkeypatch):
 
 def _nothing(*_args):
     return ExecutionResult({"isolated": False})
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite waits for each commit.")
+def test_what_need_not_last_leaves_the_next_commit_durable():
+    tenant = factories.tenant("acme")
+    guard = writes.Guard(Tenant, {"id": tenant.pk}, {"name": "changed"})
+    assert writes.write([guard], [], durable=False)
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        assert cursor.fetchone() == ("on",)
+    tenant.refresh_from_db()
+    assert tenant.name == "changed"
