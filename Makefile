@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 SEED ?=
 MINUTES ?= 10
+EXECUTIONS ?= 0
+EVERY ?= 6
 SHAPE ?= both
 KIND ?= stopped
 ONLY ?=
@@ -63,8 +65,8 @@ outage: install-dev  ## Live through minutes without Redis, and say what held (M
 bench: install-dev  ## Measure beside peers and limits, a JSON line each (ONLY=B1,B4 ROUNDS=2; benchmarks/README.md)
 	$(BIN)/python -m benchmarks $(subst $(comma), ,$(ONLY))
 
-chaos: install-dev  ## Let faults storm over both shapes, then check (SEED=, MINUTES=10, SHAPE=both|embedded|production)
-	$(BIN)/python -m tests.chaos.storm --seed "$(SEED)" --minutes $(MINUTES) --shape $(SHAPE)
+chaos: install-dev  ## Let faults storm over both shapes, then check (SEED=, MINUTES=10 or EXECUTIONS=1000, EVERY=6, SHAPE=both|embedded|production)
+	$(BIN)/python -m tests.chaos.storm --seed "$(SEED)" --minutes $(MINUTES) --executions $(EXECUTIONS) --every $(EVERY) --shape $(SHAPE)
 
 lint: install-dev
 	$(BIN)/ruff check .

@@ -36,7 +36,8 @@ class House:
     tree: Tree
     #: What a process does, by a word of its command line.
     words: ClassVar[dict[str, str]]
-    faults: ClassVar[dict[str, int]] = {"kill worker": 8, "kill web": 2, "kill all": 1, "freeze worker": 3, "step clock": 2}
+    #: What may happen, and out of how many; most of it is a kill.
+    faults: ClassVar[dict[str, int]] = {"kill worker": 24, "kill web": 3, "kill all": 1, "freeze worker": 3, "step clock": 2}
 
     @classmethod
     def missing(cls) -> list[str]:
@@ -114,12 +115,14 @@ class Embedded(House):
     words: ClassVar[dict[str, str]] = {
         "uvicorn": "web", "runbookpilot.worker": "worker", "runbookpilot.ticker": "ticker", "runbookpilot.cli": "supervisor",
     }  # fmt: skip
-    faults: ClassVar[dict[str, int]] = {**House.faults, "kill ticker": 1, "fill disk": 3}
+    faults: ClassVar[dict[str, int]] = {**House.faults, "kill supervisor": 3, "kill ticker": 2, "fill disk": 2}
 
     def __init__(self, folder: Path) -> None:
         self.disk = folder / "data"
         self.disk.mkdir()
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1g", "tmpfs", str(self.disk)], check=False, capture_output=True)
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=1g", "tmpfs", str(self.disk)], check=False, capture_output=True
+        )
         self.mounted = done.returncode == 0
         self.tree = Tree(self.disk)
 
@@ -156,12 +159,20 @@ class Embedded(House):
 
 
 class Servers(House):
-    """Web, two worker processes and beat, with a PostgreSQL cluster and a Redis of their own."""
+    """Web, workers as of several machines, and beat, with a PostgreSQL cluster and a Redis of their own.
+
+    The supervisor of a machine starts a worker that was killed; one that dies time and again it starts later and later.
+    Who is killed with its supervisor comes back at once, as a machine that is started anew.
+    """
 
     name = "production"
-    words: ClassVar[dict[str, str]] = {"uvicorn": "web", "runbookpilot.consumer": "worker", "beat": "beat"}
+    machines = 4
+    words: ClassVar[dict[str, str]] = {
+        "uvicorn": "web", "runbookpilot.consumer": "worker", "main()\0worker": "supervisor", "main()\0beat": "beat",
+    }  # fmt: skip
     faults: ClassVar[dict[str, int]] = {
-        **House.faults, "kill beat": 1, "restart postgres": 2, "cut connections": 3, "restart redis": 2, "flush redis": 2,
+        **House.faults, "kill supervisor": 8, "kill beat": 2,
+        "restart postgres": 1, "cut connections": 2, "restart redis": 2, "flush redis": 2,
     }  # fmt: skip
 
     @classmethod
@@ -182,8 +193,8 @@ class Servers(House):
     def tend(self) -> None:
         commands = {
             "web": [*CLI, "web", "--port", str(self.tree.port)],
-            "worker": [*CLI, "worker", "--concurrency", "4", "--processes", "2"],
             "beat": [*CLI, "beat"],
+            **{f"worker-{n}": [*CLI, "worker", "--concurrency", "3", "--processes", "2"] for n in range(self.machines)},
         }
         for name, command in commands.items():
             process = self.production.running.get(name)

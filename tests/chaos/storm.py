@@ -1,7 +1,7 @@
 """A storm over a real installation: alerts and decisions over HTTP, a lying vendor, and one fault after another.
 
-`python -m tests.chaos.storm --seed 7 --minutes 10 --shape both`. The seed decides what happens when; the end is a table, and
-the exit status says whether everything held.
+`python -m tests.chaos.storm --seed 7 --minutes 10 --every 6 --shape both`, or `--executions 1000` instead of minutes. The seed
+decides what happens when; the end is a table, and the exit status says whether everything held.
 """
 
 import argparse
@@ -18,8 +18,9 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -33,9 +34,9 @@ FROZEN = 36.0
 FULL = 6.0
 STEPS = [45, 3600, -50, 7200, -3600, 90]
 #: Executions that may be open at once; beyond, those who send alerts wait.
-MOST = 40
+MOST = 120
 #: Seconds in which everything has to end once the storm is over.
-CALM = 300.0
+CALM = 420.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,14 +48,13 @@ class Fault:
     dice: float
 
 
-def schedule(seed: str, minutes: float, weights: dict[str, int]) -> list[Fault]:
-    """Return the faults of a storm: the same for the same seed, duration and shape."""
+def schedule(seed: str, every: float, weights: dict[str, int]) -> Iterator[Fault]:
+    """Yield the faults of a storm without end, on average one in `every` seconds: the same for the same seed, pace and shape."""
     dice = random.Random(f"faults:{seed}:{sorted(weights.items())}")
-    faults, at = [], dice.uniform(4, 8)
-    while at < minutes * 60:
-        faults.append(Fault(at, dice.choices(list(weights), list(weights.values()))[0], dice.random()))
-        at += dice.uniform(3, 9)
-    return faults
+    at = dice.uniform(4, 8)
+    while True:
+        yield Fault(at, dice.choices(list(weights), list(weights.values()))[0], dice.random())
+        at += dice.uniform(0.5, 1.5) * every
 
 
 class Storm:
@@ -63,25 +63,30 @@ class Storm:
     def __init__(self, house: House, seed: str) -> None:
         self.house, self.seed = house, seed
         self.counts: Counter[str] = Counter()
+        self.seconds = 0.0
         self._later: list[threading.Timer] = []
 
-    def rage(self, minutes: float) -> None:
-        """Let one fault after another happen, and start again what died."""
+    @property
+    def kills(self) -> int:
+        """How many of the faults were kills."""
+        return sum(count for name, count in self.counts.items() if name in self.house.faults and name.startswith("kill"))
+
+    def rage(self, every: float, over: Callable[[], bool]) -> None:
+        """Let one fault after another happen, and start again what died, until it is over."""
         began = time.monotonic()
-        for fault in schedule(self.seed, minutes, self.house.faults):
-            self._tend_until(began + fault.at)
+        for fault in schedule(self.seed, every, self.house.faults):
+            while time.monotonic() < began + fault.at and not over():
+                self.house.tend()
+                time.sleep(0.1)
+            if over():
+                break
             name = fault.name.replace(" ", "_")
             happened = getattr(self, name)(fault)
             self.counts[fault.name if happened else f"{fault.name} (could not be done)"] += 1
-        self._tend_until(began + minutes * 60)
+        self.seconds = time.monotonic() - began
         for timer in self._later:
             timer.join()
         self.house.heal()
-
-    def _tend_until(self, moment: float) -> None:
-        while time.monotonic() < moment:
-            self.house.tend()
-            time.sleep(0.25)
 
     def _kill(self, kinds: list[str], fault: Fault, *, all_of_them: bool = False) -> bool:
         found = self.house.processes()
@@ -99,6 +104,9 @@ class Storm:
 
     def kill_ticker(self, fault: Fault) -> bool:
         return self._kill(["ticker"], fault)
+
+    def kill_supervisor(self, fault: Fault) -> bool:
+        return self._kill(["supervisor"], fault)
 
     def kill_beat(self, fault: Fault) -> bool:
         return self._kill(["beat"], fault)
@@ -153,6 +161,14 @@ def is_open(house: House) -> int:
         return 10**6
 
 
+def waiting(house: House) -> list[tuple[Any, ...]]:
+    """Return the steps that wait for a person; none where the database does not answer."""
+    try:
+        return aftermath.waiting(house)
+    except (psycopg.Error, sqlite3.Error, OSError):
+        return []
+
+
 @contextlib.contextmanager
 def vendor(folder: Path, seed: str) -> Iterator[tuple[str, Record]]:
     """The vendor's process, which nothing of the storm touches."""
@@ -176,38 +192,70 @@ def calm(house: House) -> float:
     return time.monotonic() - began
 
 
-def weather(shape: str, seed: str, minutes: float, folder: Path) -> int:
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """What is asked for: a seed, a pace, and an end after so many minutes or, where given, so many executions."""
+
+    seed: str
+    every: float
+    minutes: float
+    executions: int = 0
+
+    def __str__(self) -> str:
+        end = f"{self.executions} executions" if self.executions else f"{self.minutes:g} minutes"
+        return f"seed {self.seed}, {end}, a fault every {self.every:g} s"
+
+    def again(self, shape: str) -> str:
+        """Return the command that repeats it."""
+        end = f"EXECUTIONS={self.executions}" if self.executions else f"MINUTES={self.minutes:g}"
+        return f"make chaos SEED={self.seed} {end} EVERY={self.every:g} SHAPE={shape}"
+
+    def over(self, crowd: Crowd) -> Callable[[], bool]:
+        """Return what says that the storm, which begins now, is over."""
+        ends = time.monotonic() + self.minutes * 60
+        return lambda: len(crowd.accepted) >= self.executions if self.executions else time.monotonic() > ends
+
+
+def weather(shape: str, wish: Wish, folder: Path) -> int:
     """Let a storm pass over a shape, print what happened, and return how much does not hold."""
-    say(f"{shape}: seed {seed}, {minutes:g} minutes, everything in {folder}")
-    with vendor(folder, seed) as (address, record):
+    say(f"{shape}: {wish}, everything in {folder}")
+    began = time.monotonic()
+    with vendor(folder, wish.seed) as (address, record):
         house = SHAPES[shape](folder)
         try:
-            crowd = Crowd("", house.furnish(address), record, seed, lambda: is_open(house) > MOST)
+            tokens = house.furnish(address)
+            numbers = iter(range(wish.executions or 10**5))
+            crowd = Crowd("", tokens, record, wish.seed, lambda: is_open(house) > MOST, lambda: waiting(house), numbers)
             house.start()
             crowd.address = f"http://127.0.0.1:{house.tree.port}"
             crowd.begin()
-            storm = Storm(house, seed)
-            storm.rage(minutes)
+            storm = Storm(house, wish.seed)
+            storm.rage(wish.every, wish.over(crowd))
             crowd.sending.clear()
             seconds = calm(house)
             crowd.leave()
-            found = aftermath.violations(house, record, crowd.accepted)
-            table(house, storm, crowd, seconds, found)
+            found = aftermath.violations(house, record, crowd.accepted, wish.seed)
+            table(house, storm, crowd, {"until calm": seconds, "in all": time.monotonic() - began}, found)
         finally:
             house.end()
     return len(found)
 
 
-def table(house: House, storm: Storm, crowd: Crowd, seconds: float, found: list[str]) -> None:
+def table(house: House, storm: Storm, crowd: Crowd, seconds: dict[str, float], found: list[str]) -> None:
     """Print the numbers, and what does not hold."""
-    manners = Counter(line["told"] + (" (known key)" if line["repeated"] else "") for line in crowd.record.lines())
+    lines = crowd.record.lines()
+    manners = Counter(line["told"] + (" (known key)" if line["repeated"] else "") for line in lines)
     rows = [
         ("alerts accepted", len(crowd.accepted)),
-        *(("executions " + status, count) for status, count in sorted(aftermath.statuses(house).items())),
+        *sorted(aftermath.executions(house).items()),
         *(("fault: " + name, count) for name, count in sorted(storm.counts.items())),
+        ("faults that were kills", storm.kills),
+        ("kills a minute", round(storm.kills / storm.seconds * 60, 1)),
         *(("vendor: " + name, count) for name, count in sorted(manners.items())),
+        ("writes carried out", sum(line["done"] for line in lines)),
         *sorted(crowd.counts.items()),
-        ("seconds until calm", round(seconds)),
+        ("seconds of storm", round(storm.seconds)),
+        *((f"seconds {what}", round(count)) for what, count in seconds.items()),
         ("VIOLATIONS", len(found)),
     ]
     for name, number in rows:
@@ -225,12 +273,16 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seed", default="")
     options.add_argument("--minutes", type=float, default=10.0, help="for each shape")
+    options.add_argument("--executions", type=int, default=0, help="rage until so many were accepted, whatever the minutes")
+    options.add_argument("--every", type=float, default=6.0, help="mean seconds between two faults")
     options.add_argument("--shape", choices=[*SHAPES, "both"], default="both")
-    options.add_argument("--keep", action="store_true", help="keep the folder with logs, record and database also where all holds")
+    options.add_argument(
+        "--keep", action="store_true", help="keep the folder with logs, record and database also where all holds"
+    )
     given = options.parse_args()
     # Whoever ends it early finds nothing of it running.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    seed = given.seed or secrets.token_hex(4)
+    wish = Wish(given.seed or secrets.token_hex(4), given.every, given.minutes, given.executions)
     found = 0
     for shape in SHAPES if given.shape == "both" else [given.shape]:
         missing = SHAPES[shape].missing()
@@ -240,11 +292,11 @@ def main() -> int:
             continue
         folder = Path(tempfile.mkdtemp(prefix=f"storm-{shape}-"))
         folder.chmod(0o755)
-        wrong = weather(shape, seed, given.minutes, folder)
+        wrong = weather(shape, wish, folder)
         found += wrong
         if not (wrong or given.keep):
             shutil.rmtree(folder, ignore_errors=True)
-    say(f"make chaos SEED={seed} MINUTES={given.minutes:g} SHAPE={given.shape} repeats this storm")
+    say(f"{wish.again(given.shape)} repeats this storm")
     return 1 if found else 0
 
 

@@ -1,19 +1,35 @@
-"""A storm can be repeated: its seed decides what happens, when, and how the vendor takes each call."""
+"""A storm can be repeated: its seed decides what happens, when, which playbook an alert starts, and how the vendor takes each call."""
 
+import itertools
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.chaos import aftermath, storm
+from tests.chaos import plans, storm
 from tests.chaos.houses import SHAPES
-from tests.chaos.vendor import Vendor
+from tests.chaos.people import Record
+from tests.chaos.vendor import MANNERS, Vendor
+
+
+def faults(seed: str, every: float, shape: str, count: int = 500) -> list[storm.Fault]:
+    return list(itertools.islice(storm.schedule(seed, every, SHAPES[shape].faults), count))
 
 
 @pytest.mark.parametrize("shape", sorted(SHAPES))
 def test_the_same_seed_plans_the_same_faults(shape: str) -> None:
-    weights = SHAPES[shape].faults
-    assert storm.schedule("7", 10, weights) == storm.schedule("7", 10, weights)
-    assert storm.schedule("7", 10, weights) != storm.schedule("8", 10, weights)
+    assert faults("7", 2, shape) == faults("7", 2, shape)
+    assert faults("7", 2, shape) != faults("8", 2, shape)
+
+
+@pytest.mark.parametrize("shape", sorted(SHAPES))
+def test_faults_come_at_the_pace_that_was_asked_for(shape: str) -> None:
+    assert faults("7", 2, shape)[-1].at / 500 == pytest.approx(2, rel=0.1)
+
+
+@pytest.mark.parametrize("shape", sorted(SHAPES))
+def test_most_faults_are_kills(shape: str) -> None:
+    assert sum(fault.name.startswith("kill") for fault in faults("7", 2, shape)) > 250
 
 
 @pytest.mark.parametrize("shape", sorted(SHAPES))
@@ -21,51 +37,29 @@ def test_every_fault_that_may_be_planned_can_happen(shape: str) -> None:
     assert all(hasattr(storm.Storm, name.replace(" ", "_")) for name in SHAPES[shape].faults)
 
 
+def test_every_playbook_is_started_as_often_as_any_other() -> None:
+    started = Counter(plans.plan_of("7", plans.host_of(number)).slug for number in range(10 * len(plans.STARTED)))
+    assert len(started) == 12
+    assert set(started.values()) == {10}
+
+
+def test_the_seed_decides_the_order_of_the_playbooks() -> None:
+    orders = [[plans.plan_of(seed, plans.host_of(number)).slug for number in range(24)] for seed in ("7", "7", "8")]
+    assert orders[0] == orders[1] != orders[2]
+
+
 def test_the_vendor_takes_a_call_the_same_way_for_the_same_seed(tmp_path: Path) -> None:
-    manners = [[Vendor(tmp_path / "r", seed).manner("dump", f"h{n}", "") for n in range(50)] for seed in ("7", "7", "8")]
+    manners = [[Vendor(tmp_path / "r", seed).manner("dump", f"h{n}", MANNERS) for n in range(50)] for seed in ("7", "7", "8")]
     assert manners[0] == manners[1] != manners[2]
+
+
+def test_the_vendor_refuses_a_step_that_is_named_so(tmp_path: Path) -> None:
+    vendor = Vendor(tmp_path / "record", "7")
+    assert {vendor.manner("dump", "h1:refused-halt", MANNERS)[0] for _ in range(20)} == {"400"}
 
 
 def test_a_known_key_is_answered_and_changes_nothing(tmp_path: Path) -> None:
     vendor = Vendor(tmp_path / "record", "7")
     for _ in range(2):
         vendor.act("dump", "h1", "key", done=True, told="ok", times=1)
-    assert [line["done"] for line in aftermath.Record(tmp_path / "record").lines()] == [True, False]
-
-
-def line(action: str = "dump", *, done: bool = True, told: str = "ok") -> dict[str, object]:
-    return {"action": action, "target": "h1", "done": done, "told": told}
-
-
-def row(status: str, error: str = "null") -> tuple[str, ...]:
-    return ("h1", "dump", status, "real", error)
-
-
-WRONG = [
-    (aftermath._twice, ([line(), line()],)),
-    (aftermath._outcomes, ([], ["h1"])),
-    (aftermath._outcomes, ([("h1", True, 1), ("h1", True, 1)], ["h1"])),
-    (aftermath._outcomes, ([("h1", False, 1)], ["h1"])),
-    (aftermath._outcomes, ([("h1", True, 0)], ["h1"])),
-    (aftermath._claims, ([row("completed")], [line(done=False, told="500-undone")])),
-    (aftermath._claims, ([row("failed")], [line()])),
-    (aftermath._claims, ([row("cancelled", '{"outcome_unknown": false}')], [line()])),
-]
-RIGHT = [
-    (aftermath._twice, ([line(), line("quarantine")],)),
-    (aftermath._outcomes, ([("h1", True, 1)], ["h1"])),
-    (aftermath._claims, ([row("completed")], [line()])),
-    (aftermath._claims, ([row("completed")], [line(done=False, told="lies")])),
-    (aftermath._claims, ([row("failed")], [line(done=False, told="400")])),
-    (aftermath._claims, ([row("cancelled", '{"outcome_unknown": true}')], [line()])),
-]
-
-
-@pytest.mark.parametrize(("check", "given"), WRONG)
-def test_what_does_not_hold_is_named(check, given) -> None:  # type: ignore[no-untyped-def]
-    assert list(check(*given))
-
-
-@pytest.mark.parametrize(("check", "given"), RIGHT)
-def test_what_holds_is_not(check, given) -> None:  # type: ignore[no-untyped-def]
-    assert not list(check(*given))
+    assert [line["done"] for line in Record(tmp_path / "record").lines()] == [True, False]

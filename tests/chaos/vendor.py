@@ -6,6 +6,7 @@ what was answered. How a call is taken follows from the seed, what it is about a
 
 import contextlib
 import json
+import math
 import random
 import socket
 import sys
@@ -14,15 +15,25 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 #: How a call is taken, and out of how many.
 MANNERS = {
     "ok": 44, "slow": 10, "hangs": 5, "hangs-undone": 3, "500-done": 6, "500-undone": 5, "lies": 3, "garbage-done": 4,
     "breaks-off-done": 4, "breaks-off": 4, "503": 4, "429": 3, "400": 2, "twice": 3,
 }  # fmt: skip
+#: How a read is taken.
+READS = {"ok": 80, "slow": 8, "503": 5, "breaks-off": 3, "garbage-done": 2, "hangs": 2}
+#: How the first calls of a step are taken whose id begins like this, and how many. What it is about ends with the step's id.
+BY_STEP: dict[str, tuple[float, tuple[str, ...]]] = {
+    "stubborn": (2, ("503", "500-undone", "500-done", "breaks-off", "429")),
+    "refused": (math.inf, ("400",)),
+    "hangs": (math.inf, ("hangs",)),
+}
 #: Longer than the time that a call is given.
 HANG = 15.0
-UNDO = {"unisolate": "isolate"}
+#: What it answers to any read.
+SEEN = {"suspicious": True, "remote_hosts": ["0", "1", "2", "3"]}
 
 
 class Vendor:
@@ -36,12 +47,16 @@ class Vendor:
         self._keys: set[str] = set()
         self._isolated: set[str] = set()
 
-    def manner(self, action: str, target: str, key: str) -> tuple[str, int]:
+    def manner(self, action: str, target: str, manners: dict[str, int]) -> tuple[str, int]:
         """Return how this call is taken, and how often it has been asked by now."""
         with self._lock:
             times = self._asked[f"{action}:{target}"] = self._asked.get(f"{action}:{target}", 0) + 1
         dice = random.Random(f"{self.seed}:{action}:{target}:{times}")
-        return dice.choices(list(MANNERS), list(MANNERS.values()))[0], times
+        step = target.partition(":")[2]
+        for beginning, (most, special) in BY_STEP.items():
+            if step.startswith(beginning) and times <= most:
+                return dice.choice(special), times
+        return dice.choices(list(manners), list(manners.values()))[0], times
 
     def act(self, action: str, target: str, key: str, *, done: bool, told: str, times: int) -> None:
         """Carry it out, or not, and write that down before anybody is answered. A known key changes nothing."""
@@ -70,12 +85,12 @@ class Handler(BaseHTTPRequestHandler):
     vendor: Vendor
 
     def do_GET(self) -> None:
-        target = self.path.rpartition("/")[2]
-        dice = random.Random(time.time())
-        if dice.random() < 0.05:
-            self._answer(503, {})
-            return
-        self._answer(200, {"isolated": self.vendor.is_isolated(target)})
+        action, target = map(unquote, self.path.strip("/").rsplit("/", 1))
+        manner, _ = self.vendor.manner(action, target, READS)
+        if manner == "slow":
+            time.sleep(1)
+        with contextlib.suppress(OSError):
+            self._tell(manner, {**SEEN, "isolated": self.vendor.is_isolated(target)})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -83,15 +98,15 @@ class Handler(BaseHTTPRequestHandler):
         action, target = body.get("action", "webhook"), body.get("target") or body["data"]["target"]
         # Only some actions honour keys.
         key = self.headers.get("Idempotency-Key", "") if action in ("dump", "quarantine", "webhook") else ""
-        manner, times = self.vendor.manner(action, target, key)
+        manner, times = self.vendor.manner(action, target, MANNERS)
         done = manner in ("ok", "slow", "hangs", "twice") or manner.endswith("-done")
         if manner == "slow":
             time.sleep(random.Random(target).uniform(0.2, 2))
         self.vendor.act(action, target, key, done=done, told=manner, times=times)
         with contextlib.suppress(OSError):
-            self._tell(manner)
+            self._tell(manner, {"dump_id": "d-1", "isolated": action == "isolate", "quarantined": True, "sent": True})
 
-    def _tell(self, manner: str) -> None:
+    def _tell(self, manner: str, answer: Any) -> None:
         if manner.startswith("hangs"):
             time.sleep(HANG)
         if manner.startswith("breaks-off"):
@@ -104,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(int(manner[:3]), {"error": manner})
         else:
             for _ in range(2 if manner == "twice" else 1):
-                self._answer(200, {"dump_id": "d-1", "isolated": True, "quarantined": True, "sent": True})
+                self._answer(200, answer)
 
     def _answer(self, status: int, body: Any) -> None:
         content = json.dumps(body).encode()
