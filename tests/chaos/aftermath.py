@@ -4,6 +4,7 @@ import dataclasses
 import json
 import uuid
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from tests.chaos import invariants
@@ -118,11 +119,11 @@ def waiting(house: House) -> list[tuple[Any, ...]]:
         eyes.close()
 
 
-def under_way(house: House) -> int:
+def under_way(house: House, statements: Sequence[str] = OPEN) -> int:
     """Return how much has not ended."""
     eyes = house.eyes
     try:
-        return sum(int(eyes.rows(statement)[0][0]) for statement in OPEN)
+        return sum(int(eyes.rows(statement)[0][0]) for statement in statements)
     finally:
         eyes.close()
 

@@ -166,7 +166,7 @@ class Servers(House):
     """
 
     name = "production"
-    machines = 4
+    machines = 6
     words: ClassVar[dict[str, str]] = {
         "uvicorn": "web", "runbookpilot.consumer": "worker", "main()\0worker": "supervisor", "main()\0beat": "beat",
     }  # fmt: skip
@@ -194,7 +194,7 @@ class Servers(House):
         commands = {
             "web": [*CLI, "web", "--port", str(self.tree.port)],
             "beat": [*CLI, "beat"],
-            **{f"worker-{n}": [*CLI, "worker", "--concurrency", "3", "--processes", "2"] for n in range(self.machines)},
+            **{f"worker-{n}": [*CLI, "worker", "--concurrency", "4"] for n in range(self.machines)},
         }
         for name, command in commands.items():
             process = self.production.running.get(name)

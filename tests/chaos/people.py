@@ -61,7 +61,7 @@ class Crowd:
 
     def begin(self) -> None:
         self.sending.set()
-        deciders = [lambda: self._decide(self.tokens[0], 1), lambda: self._decide(self.tokens[1], -1)]
+        deciders = [lambda: self._decide(self.tokens[0], "id"), lambda: self._decide(self.tokens[1], "-id")]
         work = [self._send, self._send, *deciders, self._clear_up, self._meddle, self._administer]
         self._threads = [threading.Thread(target=one, daemon=True) for one in work]
         for thread in self._threads:
@@ -73,8 +73,9 @@ class Crowd:
             thread.join(60)
 
     def _send(self) -> None:
-        while not self.done.wait(random.Random(f"{self.seed}:{len(self.accepted)}").uniform(0.05, 0.3)):
+        while not self.done.wait(random.Random(f"{self.seed}:{len(self.accepted)}").uniform(0.1, 0.6)):
             if not self.sending.is_set() or self.crowded():
+                self.done.wait(1)
                 continue
             with self._lock:
                 number = next(self.numbers, None)
@@ -87,11 +88,11 @@ class Crowd:
                     return
             self.accepted.append(host)
 
-    def _decide(self, token: str, order: int) -> None:
+    def _decide(self, token: str, order: str) -> None:
         """Go through the queue, one from its head and one from its end; where they meet, one of two comes too late."""
-        while not self.done.wait(0.3):
-            found = self._ask("GET", "approvals?status=pending&page_size=200", token)
-            for item in (found or {"results": []})["results"][::order]:
+        while not self.done.wait(0.5):
+            found = self._ask("GET", f"approvals?status=pending&page_size=60&ordering={order}", token)
+            for item in (found or {"results": []})["results"]:
                 if self.done.is_set():
                     return
                 if not self._leaves(item):

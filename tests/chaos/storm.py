@@ -34,7 +34,7 @@ FROZEN = 36.0
 FULL = 6.0
 STEPS = [45, 3600, -50, 7200, -3600, 90]
 #: Executions that may be open at once; beyond, those who send alerts wait.
-MOST = 120
+MOST = 100
 #: Seconds in which everything has to end once the storm is over.
 CALM = 420.0
 
@@ -153,10 +153,10 @@ class Storm:
         self._later.append(timer)
 
 
-def is_open(house: House) -> int:
-    """Return how many executions have not ended and deliveries are under way; many where the database does not answer."""
+def is_open(house: House, *, executions: bool = False) -> int:
+    """Return how much has not ended, or how many executions alone; a great deal where the database does not answer."""
     try:
-        return aftermath.under_way(house)
+        return aftermath.under_way(house, aftermath.OPEN[:1] if executions else aftermath.OPEN)
     except (psycopg.Error, sqlite3.Error, OSError):
         return 10**6
 
@@ -173,7 +173,9 @@ def waiting(house: House) -> list[tuple[Any, ...]]:
 def vendor(folder: Path, seed: str) -> Iterator[tuple[str, Record]]:
     """The vendor's process, which nothing of the storm touches."""
     port, record = free_port(), folder / "record.jsonl"
-    process = subprocess.Popen([sys.executable, "-m", "tests.chaos.vendor", str(port), str(record), seed], cwd=ROOT)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.chaos.vendor", str(port), str(record), seed], cwd=ROOT, start_new_session=True
+    )
     try:
         yield f"http://127.0.0.1:{port}/", Record(record)
     finally:
@@ -211,9 +213,10 @@ class Wish:
         return f"make chaos SEED={self.seed} {end} EVERY={self.every:g} SHAPE={shape}"
 
     def over(self, crowd: Crowd) -> Callable[[], bool]:
-        """Return what says that the storm, which begins now, is over."""
-        ends = time.monotonic() + self.minutes * 60
-        return lambda: len(crowd.accepted) >= self.executions if self.executions else time.monotonic() > ends
+        """Return what says that the storm, which begins now, is over. The first Ctrl-C ends it early; the rest goes its way."""
+        ends, early = time.monotonic() + self.minutes * 60, threading.Event()
+        signal.signal(signal.SIGINT, lambda *_: early.set() or signal.signal(signal.SIGINT, signal.default_int_handler))
+        return lambda: early.is_set() or (len(crowd.accepted) >= self.executions if self.executions else time.monotonic() > ends)
 
 
 def weather(shape: str, wish: Wish, folder: Path) -> int:
@@ -225,7 +228,9 @@ def weather(shape: str, wish: Wish, folder: Path) -> int:
         try:
             tokens = house.furnish(address)
             numbers = iter(range(wish.executions or 10**5))
-            crowd = Crowd("", tokens, record, wish.seed, lambda: is_open(house) > MOST, lambda: waiting(house), numbers)
+            crowd = Crowd(
+                "", tokens, record, wish.seed, lambda: is_open(house, executions=True) > MOST, lambda: waiting(house), numbers
+            )
             house.start()
             crowd.address = f"http://127.0.0.1:{house.tree.port}"
             crowd.begin()
