@@ -179,7 +179,7 @@ def _shape(item: Guard | Insert | Update) -> tuple[Any, ...]:
 
 def _values(change: Insert | Update) -> list[list[Any]]:
     _, model, names, _ = _shape(change)
-    prepare = _preparations(model, names)
+    prepare = _preparations(connection.vendor, model, names)
     rows = [[save(getattr(row, name)) if save else getattr(row, name) for name, save in prepare] for row in change.rows]
     if isinstance(change, Update) and connection.vendor != "postgresql":
         return [[*row[1:], row[0]] for row in rows]
@@ -200,18 +200,20 @@ def _where(guard: Guard) -> list[Any]:
 
 
 def _prepared(model: type[models.Model], values: Mapping[str, Any]) -> list[Any]:
-    return [save(values[name]) if save else values[name] for name, save in _preparations(model, tuple(values))]
+    return [save(values[name]) if save else values[name] for name, save in _preparations(connection.vendor, model, tuple(values))]
 
 
 @functools.lru_cache(maxsize=256)
-def _preparations(model: type[models.Model], names: tuple[str, ...]) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
+def _preparations(
+    vendor: str, model: type[models.Model], names: tuple[str, ...]
+) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
     fields = {field.attname: field for field in model._meta.concrete_fields} | {
         field.name: field for field in model._meta.concrete_fields
     }
-    return tuple((name, _conversion(fields[name])) for name in names)
+    return tuple((name, _conversion(vendor, fields[name])) for name in names)
 
 
-def _conversion(field: Any) -> Callable[[Any], Any] | None:
+def _conversion(vendor: str, field: Any) -> Callable[[Any], Any] | None:
     """Return what turns a value of this field into what the driver is given; None where it is given as it is.
 
     PostgreSQL's driver takes strings, numbers, moments and UUIDs themselves, SQLite's strings and numbers; the fields' own
@@ -220,7 +222,7 @@ def _conversion(field: Any) -> Callable[[Any], Any] | None:
     while field.is_relation:
         field = field.target_field
     plain_json = type(field) is models.JSONField and field.encoder is None
-    if connection.vendor == "postgresql":
+    if vendor == "postgresql":
         if type(field) in _GIVEN:
             return None
         if plain_json:
