@@ -14,7 +14,7 @@ ONLY ?=
 comma := ,
 export RUNBOOKPILOT_DATA ?= $(CURDIR)/data
 
-.PHONY: help install install-dev demo test test-sqlite test-postgres watch check lint types imports migrations reference docs docs-check security browser screenshots chaos-short chaos production outage bench lock clean
+.PHONY: help install install-dev demo test test-sqlite test-postgres watch check lint types imports migrations reference docs docs-check security browser screenshots chaos-short chaos-slow chaos production outage bench lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ browser: install-dev  ## Drive the console in a real browser (needs chromium)
 
 chaos-short: install-dev  ## Kill real process trees at every boundary; a few minutes
 	$(BIN)/pytest -q -m "chaos and not slow" tests/chaos
+
+chaos-slow: install-dev  ## The same on SQLite too, and a call that kills its worker until it is given up
+	$(BIN)/pytest -q -m "chaos and slow" tests/chaos
 
 production: install-dev  ## Run the production shape as real processes (needs PostgreSQL and redis-server)
 	$(BIN)/pytest -q -m production tests/production

@@ -12,7 +12,8 @@ from playbooks_app.services import lost
 from tests.chaos.houses import CLOCK
 from tests.chaos.tree import CLI, ROOT, Eyes, Tree
 
-pytestmark = pytest.mark.chaos
+# Five leases have to run out.
+pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
 ALERT = {"event": {"id": "e1"}, "host": {"name": "ws-1"}, "threat": {"technique": [{"id": "T1047"}]}}
 ENTRY_POINT = "[runbookpilot.adapters]\ndeadly-edr = tests.chaos.deadly:Deadly\n"
