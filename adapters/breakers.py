@@ -25,6 +25,8 @@ FAILURES = 5
 REST = 30.0
 #: Seconds after which a call that went out to see, and never came back, no longer keeps others from going.
 TRIAL = 120.0
+#: Seconds that the clocks of several machines may differ by.
+SKEW = 5.0
 #: What says that the vendor is not well. Anything else is an answer.
 FAILING = (errors.Unavailable, errors.CallTimeout, errors.VendorError)
 #: What says nothing of the vendor: the call did not get that far.
@@ -128,7 +130,7 @@ class _Shared(pybreaker.CircuitBreakerStorage):
 
     @property
     def opened_at(self) -> dt.datetime | None:
-        return _moment(self._kept.get("opened_at"))
+        return _moment(self._kept.get("opened_at")) if self._since("opened_at") < float("inf") else None
 
     @opened_at.setter
     def opened_at(self, _moment: dt.datetime) -> None:
@@ -156,8 +158,10 @@ class _Shared(pybreaker.CircuitBreakerStorage):
         self._kept = dict(kept)
 
     def _since(self, name: str) -> float:
+        """Return how many seconds ago something was; what is still to come was noted before a clock was set back, and is long ago."""
         moment = _moment(self._kept.get(name))
-        return (clock.now() - moment).total_seconds() if moment else float("inf")
+        seconds = (clock.now() - moment).total_seconds() if moment else float("inf")
+        return seconds if seconds >= -SKEW else float("inf")
 
 
 def _moment(text: object) -> dt.datetime | None:

@@ -95,6 +95,31 @@ def test_after_its_rest_one_failure_opens_it_again() -> None:
         assert (len(server.requests), state(instance)) == (MORE, "open")
 
 
+def test_one_that_was_opened_before_a_clock_was_set_back_lets_a_call_go_out_to_see() -> None:
+    with vendor(*[answers(500)] * breakers.FAILURES, answers(200)) as server:
+        instance = broken(server)
+        with time_machine.travel(clock.now() - dt.timedelta(hours=1)):
+            assert send(instance) is None
+        assert (len(server.requests), state(instance)) == (MORE, "closed")
+
+
+def test_one_that_went_out_to_see_before_a_clock_was_set_back_keeps_nobody_for_long() -> None:
+    with vendor(*[answers(500)] * breakers.FAILURES, answers(200)) as server:
+        instance = broken(server)
+        ahead = clock.iso(clock.now() + dt.timedelta(hours=1))
+        kept = {**AdapterInstance.objects.get().breaker, "state": "half-open", "tried_at": ahead, "opened_at": ahead}
+        AdapterInstance.objects.update(breaker=kept)
+        assert send(instance) is None
+
+
+def test_it_rests_though_the_clock_of_who_opened_it_is_a_little_ahead() -> None:
+    with vendor(answers(500)) as server:
+        instance = broken(server)
+        with time_machine.travel(clock.now() - dt.timedelta(seconds=2)):
+            assert isinstance(send(instance), errors.Unavailable)
+        assert len(server.requests) == breakers.FAILURES
+
+
 def test_only_one_call_goes_out_to_see() -> None:
     arrived, go = threading.Event(), threading.Event()
 
