@@ -37,15 +37,16 @@ WAITING = """
     WHERE s.status IN ('awaiting_input', 'uncertain')
 """
 GAPS = "SELECT stream, min(seq), max(seq), count(*) FROM audit_entry GROUP BY stream HAVING min(seq) <> 1 OR max(seq) <> count(*)"
-#: What has not ended: executions, what is left of them after their end, what nobody has decided, and deliveries.
+#: What has not ended: executions, what is left of them after their end, what nobody has decided, and deliveries that are tried.
 OPEN = (
     "SELECT count(*) FROM playbooks_app_execution WHERE status NOT IN ('completed','failed','cancelled','abandoned','rolled_back')"
     " OR lease_owner <> ''",
     "SELECT count(*) FROM playbooks_app_steprun s JOIN playbooks_app_execution e ON e.id = s.execution_id"
     " WHERE s.status IN ('in_progress','uncertain') AND e.status IN ('completed','failed','cancelled','abandoned','rolled_back')",
     "SELECT count(*) FROM approvals_request WHERE status IN ('pending','approved')",
-    "SELECT count(*) FROM audit_delivery",
+    "SELECT count(*) FROM audit_delivery WHERE dead_at IS NULL",
 )
+DELIVERIES = "SELECT count(*) FROM audit_delivery"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +98,7 @@ def read(eyes: Eyes) -> Found:
         [_step(row, executions[row[1]]) for row in eyes.rows(STEPS)],
         [_consent(row) for row in eyes.rows(CONSENTS)],
         eyes.rows(GAPS),
-        int(eyes.rows(OPEN[-1])[0][0]),
+        int(eyes.rows(DELIVERIES)[0][0]),
     )
 
 

@@ -166,7 +166,7 @@ class Servers(House):
     """
 
     name = "production"
-    machines = 6
+    machines = 8
     words: ClassVar[dict[str, str]] = {
         "uvicorn": "web", "runbookpilot.consumer": "worker", "main()\0worker": "supervisor", "main()\0beat": "beat",
     }  # fmt: skip

@@ -152,7 +152,7 @@ class Crowd:
     def _act(self, item: Any, dice: float) -> bool:
         """Do to an execution what the dice say; return whether there is nothing more to do."""
         if dice < (0.7 if item["playbook"]["id"] == "undone-cancel" else 0.05):
-            if self._for(3, item["id"], "cancel"):
+            if self._for(3 + 20 * dice, item["id"], "cancel"):
                 return self._put(item, "PATCH", "", {"status": "cancelled", "reason": "x"}, "cancels")
             return False
         if dice < 0.1:

@@ -36,7 +36,7 @@ STEPS = [45, 3600, -50, 7200, -3600, 90]
 #: Executions that may be open at once; beyond, those who send alerts wait.
 MOST = 100
 #: Seconds in which everything has to end once the storm is over.
-CALM = 420.0
+CALM = 300.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +83,8 @@ class Storm:
             name = fault.name.replace(" ", "_")
             happened = getattr(self, name)(fault)
             self.counts[fault.name if happened else f"{fault.name} (could not be done)"] += 1
+            with self.house.clock.with_name("faults.txt").open("a") as log:
+                log.write(f"{time.time():.3f} {fault.name} {fault.dice:.3f}{'' if happened else ' could not be done'}\n")
         self.seconds = time.monotonic() - began
         for timer in self._later:
             timer.join()

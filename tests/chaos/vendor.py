@@ -109,7 +109,8 @@ class Handler(BaseHTTPRequestHandler):
     def _tell(self, manner: str, answer: Any) -> None:
         if manner.startswith("hangs"):
             time.sleep(HANG)
-        if manner.startswith("breaks-off"):
+        # What was not done is not told as done, however late.
+        if manner.startswith("breaks-off") or manner == "hangs-undone":
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
         elif manner == "garbage-done":
