@@ -73,7 +73,8 @@ def _append(count: int) -> None:
 
 
 def _rows(count: int) -> Iterator[tuple[Any, ...]]:
-    tenant, now = str(ids.new()), str(clock.now())
+    # As the database writes it: in UTC.
+    tenant, now = str(ids.new()), str(clock.now().replace(tzinfo=None))
     stream, subject, last = "", "", chain.GENESIS
     for number in range(count):
         seq = number % IN_A_STREAM + 1
