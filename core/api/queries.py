@@ -1,4 +1,4 @@
-"""What an address may be asked with. A name that it does not know is refused: a misspelt filter would be answered with everything."""
+"""What an address may be asked with. A name that it does not know, or has twice, is refused: the answer would be to another question."""
 
 import dataclasses
 import difflib
@@ -20,6 +20,12 @@ class UnknownParameter(Invalid):
     """The query names what this address does not know."""
 
     code = "unknown_parameter"
+
+
+class RepeatedParameter(Invalid):
+    """The query names more than once what has one value."""
+
+    code = "repeated_parameter"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,13 +78,17 @@ def known(view: Any, method: str) -> list[str]:
 
 
 def check(request: Request, view: Any) -> None:
-    """Raise UnknownParameter where the query names what the action does not know, Invalid where a value holds a NUL."""
+    """Raise UnknownParameter for a name that the action does not know, RepeatedParameter for one that comes twice, Invalid for a NUL."""
     if not request.query_params:
         return
-    names = known(view, request.method or "")
+    _refuse_unknown(request, known(view, request.method or ""))
+    _refuse_repeated(request)
+    _refuse_nul(request)
+
+
+def _refuse_unknown(request: Request, names: list[str]) -> None:
     unknown = [name for name in request.query_params if name not in names and name != api_settings.URL_FORMAT_OVERRIDE]
     if not unknown:
-        _refuse_nul(request)
         return
     shown = [name[:LONGEST_NAMED] for name in unknown[:MOST_NAMED]]
     raise UnknownParameter(
@@ -86,6 +96,17 @@ def check(request: Request, view: Any) -> None:
         hint=_meant(shown, names),
         fields={name: [f"There is no such parameter; there are: {', '.join(sorted(names))}."] for name in shown},
     )
+
+
+def _refuse_repeated(request: Request) -> None:
+    """Only the last would be read, and nobody told that the others were not."""
+    repeated = [name for name, values in request.query_params.lists() if len(values) > 1]
+    if repeated:
+        raise RepeatedParameter(
+            f"This query has {', '.join(map(repr, repeated))} more than once.",
+            hint="Name each parameter once, and ask once for each value. Names in `fields` are joined by commas.",
+            fields={name: ["This is named more than once, and has one value."] for name in repeated},
+        )
 
 
 def _refuse_nul(request: Request) -> None:

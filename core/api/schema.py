@@ -7,7 +7,7 @@ from drf_spectacular.plumbing import ResolvedComponent
 
 from core.api import queries
 
-READS = {"400": "Something in the address is not valid.", "401": "Nobody is logged in.", "403": "You may not do this."}
+READS = {"400": "Something in the address is not valid, not known, or named more than once.", "401": "Nobody is logged in.", "403": "You may not do this."}
 ALWAYS = {
     "404": "There is no such thing, or not for you.",
     "406": "No such form.",

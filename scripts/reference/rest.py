@@ -38,7 +38,8 @@ def page() -> str:
         " `X-RunbookPilot-Tenant` or `?tenant=`. What is not yours answers 404.",
         "Every answer in JSON to a GET takes `fields`, every list `cursor`, `page_size` and, where it says so, `ordering`. A name in the"
         " query that an address does not know is refused with 400 `unknown_parameter` and the names that it knows: a misspelt filter"
-        " never answers with everything.",
+        " never answers with everything. Each has one value: one that is named more than once is refused with 400"
+        " `repeated_parameter`, so ask once for each.",
         "*Needs* is the [permission](permissions.md) that the route asks for.",
         *tables,
     )

@@ -1,4 +1,4 @@
-"""No address ignores what it is asked with: a name that it does not know is refused, and the schema has the same names."""
+"""No address ignores what it is asked with: a name that it does not know, or has twice, is refused; the schema has the same names."""
 
 import re
 
@@ -55,6 +55,19 @@ def test_a_name_that_is_not_known_is_refused_with_those_that_are(ask, name, meth
 @pytest.mark.parametrize(("name", "method"), EVERY)
 def test_what_the_schema_names_is_known(ask, name, method):
     assert not [one for one in sorted(documented(name, method)) if refused(ask(name, method, f"{one}="))]
+
+
+@pytest.mark.parametrize(("name", "method"), EVERY)
+def test_what_is_named_twice_is_refused(ask, name, method):
+    answers = {one: ask(name, method, f"{one}=&{one}=").json() for one in sorted(documented(name, method))}
+    assert {one: (answer["code"], *answer["fields"]) for one, answer in answers.items()} == {one: ("repeated_parameter", one) for one in answers}
+
+
+def test_of_two_values_none_is_dropped(ask):
+    answer = ask("execution-list", "get", "status=failed&status=completed&alert=&playbook=a&playbook=a")
+    assert answer.status_code == 400
+    assert answer.json()["detail"] == "This query has 'status', 'playbook' more than once."
+    assert "once for each value" in answer.json()["hint"]
 
 
 @pytest.mark.parametrize("name", LISTS)
