@@ -15,6 +15,7 @@ class Execution(Governed):
     """One run of one playbook version, pinned to it.
 
     `lease_owner`, `lease_until` and `fence` say which worker drives it: a worker commits only while the fence is its own.
+    `lease_until` changes with each renewal, and is compared with no clock; an owner without it is one that was lost.
     `control` holds what people asked of it and the engine has yet to do (cancel, pause, rollback). Whoever changes an
     execution or its steps beside the worker that drives it sets `wake_at`, so that this worker reads it anew.
     `losses` counts workers lost in a row before they had changed a step; one that is given up is driven by nobody.

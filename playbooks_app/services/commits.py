@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import operator
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -83,9 +84,9 @@ def write(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime, ta
     """
     if tail is not None and batch.facts and not batch.then:
         links = tail.chain(batch.facts)
-        guard = _guard(execution, lease, batch, now)
+        guard, began = _guard(execution, lease, batch, now), time.monotonic()
         if writes.write([guard, *links.guards], [*_changes(batch), *links.changes]):
-            execution.lease_until = guard.values.get("lease_until", execution.lease_until)
+            lease.renewed = began if "lease_until" in guard.values else lease.renewed
             return links.written()
     with transaction.atomic():
         apply(execution, lease, batch, now)
@@ -94,7 +95,8 @@ def write(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime, ta
 
 def apply(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime) -> None:
     """The same with the ORM, inside the caller's transaction."""
-    values = {"lease_until": now + leases.LENGTH, **_values(execution, batch, now)}
+    values = {"lease_until": now + leases.LENGTH, **_values(execution, lease, batch, now)}
+    lease.renewed = time.monotonic()
     if not leases.held(lease).filter(wake_at__isnull=True).update(**values):
         leases.refuse(lease)
     for change in _changes(batch):
@@ -110,12 +112,11 @@ def apply(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime) ->
         then(now)
 
 
-def _values(execution: Execution, batch: Batch, now: dt.datetime) -> dict[str, Any]:
+def _values(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime) -> dict[str, Any]:
     values: dict[str, Any] = {name: getattr(execution, name) for name in sorted(batch.fields)}
     ends = {"lease_owner": "", "lease_until": None, **leases.look(batch.wake_at, now=now)} if batch.release else {}
     # A lease that was renewed just now is left alone, and with it often the whole row.
-    fresh = execution.lease_until is not None and execution.lease_until - now > leases.LENGTH / 2
-    renewed = {} if fresh else {"lease_until": now + leases.LENGTH}
+    renewed = {} if lease.age < leases.LENGTH.total_seconds() / 2 else {"lease_until": now + leases.LENGTH}
     # Whoever changes a step, or comes to an end, was not lost at the place of the one before.
     survived = {"losses": 0} if execution.losses and (batch.release or batch.fields or batch.runs or batch.new_runs) else {}
     return {**values, **renewed, **survived, **ends}
@@ -123,7 +124,7 @@ def _values(execution: Execution, batch: Batch, now: dt.datetime) -> dict[str, A
 
 def _guard(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime) -> writes.Guard:
     where = {"id": lease.execution_id, "lease_owner": lease.owner, "fence": lease.fence, "wake_at": None}
-    return writes.Guard(Execution, where, _values(execution, batch, now))
+    return writes.Guard(Execution, where, _values(execution, lease, batch, now))
 
 
 def _changes(batch: Batch) -> list[writes.Insert | writes.Update]:

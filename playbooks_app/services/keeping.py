@@ -30,7 +30,6 @@ class Watch:
     lease: Lease
     until: float
     cancelled: threading.Event | None
-    renewed: float
 
 
 _watches: dict[str, Watch] = {}
@@ -42,7 +41,7 @@ def watch(lease: Lease, until: float, cancelled: threading.Event | None = None) 
     """Keep a lease until a moment of the monotonic clock, or longer where that was asked before."""
     with _changed:
         known = _watches.get(lease.owner)
-        _watches[lease.owner] = Watch(lease, max(until, known.until if known else 0.0), cancelled, time.monotonic())
+        _watches[lease.owner] = Watch(lease, max(until, known.until if known else 0.0), cancelled)
         if not _threads or not _threads[0].is_alive():
             _threads[:] = [threading.Thread(target=_run, name="lease-keeper", daemon=True)]
             _threads[0].start()
@@ -70,17 +69,16 @@ def _run() -> None:
         with _changed:
             watches = [item for item in _watches.values() if item.until > now]
         if watches:
-            _look(watches, now)
+            _look(watches)
 
 
-def _look(watches: list[Watch], now: float) -> None:
+def _look(watches: list[Watch]) -> None:
     try:
         close_old_connections()
         _hear(watches)
         for item in watches:
-            if now - item.renewed > leases.LENGTH.total_seconds() / 3:
+            if item.lease.age > leases.LENGTH.total_seconds() / 3:
                 leases.renew(item.lease, now=clock.now())
-                item.renewed = now
     except DatabaseError:
         # A lease that cannot be renewed runs out: that is what it is for.
         log.warning("leases_not_renewed", count=len(watches), exc_info=True)

@@ -1,12 +1,14 @@
-"""Which worker drives an execution. A worker commits only while the fence number is the one it was given."""
+"""Which worker drives an execution. A worker commits only while the fence number is the one it was given.
+
+No clock says here that a lease has run out, for clocks are set: `lapsing` ends those that are renewed no more.
+"""
 
 import dataclasses
 import datetime as dt
 import os
 import platform
+import time
 import uuid
-
-from django.db.models import Q
 
 from core import ids, writes
 from playbooks_app.models import Execution
@@ -22,14 +24,20 @@ class Stale(Exception):
     """Somebody changed this execution since the worker read it: it is read anew before anything is written."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Lease:
-    """The right to drive one execution."""
+    """The right to drive one execution. `renewed` is a moment of the owner's monotonic clock."""
 
     execution_id: uuid.UUID
     owner: str
     fence: int
     taken_over: bool = False
+    renewed: float = dataclasses.field(default_factory=time.monotonic)
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was taken, or renewed last."""
+        return time.monotonic() - self.renewed
 
 
 def owner() -> str:
@@ -39,8 +47,7 @@ def owner() -> str:
 
 def acquire(execution: Execution, *, owner: str, now: dt.datetime) -> Lease | None:
     """Return a lease on an execution that was just read; None where it has changed since or another worker drives it."""
-    until = execution.lease_until
-    if until is not None and now < until <= now + 2 * LENGTH:
+    if execution.lease_until is not None:
         return None
     taken_over = bool(execution.lease_owner)
     losses = execution.losses + taken_over
@@ -56,11 +63,6 @@ def acquire(execution: Execution, *, owner: str, now: dt.datetime) -> Lease | No
     return lease
 
 
-def lapsed(now: dt.datetime) -> Q:
-    """Return the condition that a lease has run out; one that ends later than any can was taken before a clock was set back."""
-    return Q(lease_until__lte=now) | Q(lease_until__gt=now + 2 * LENGTH)
-
-
 def wake(execution_id: uuid.UUID, *, now: dt.datetime) -> None:
     """Let whoever drives an execution, or else the sweep, look at it again."""
     Execution.objects.filter(pk=execution_id).update(**look(now, now=now))
@@ -73,6 +75,7 @@ def look(at: dt.datetime | None, *, now: dt.datetime) -> dict[str, dt.datetime]:
 
 def hold(lease: Lease, *, now: dt.datetime) -> None:
     """Renew the lease in the transaction that is about to commit; raises LostLease or Stale."""
+    lease.renewed = time.monotonic()
     if not held(lease).filter(wake_at__isnull=True).update(lease_until=now + LENGTH):
         refuse(lease)
 
@@ -86,11 +89,13 @@ def refuse(lease: Lease) -> None:
 
 def renew(lease: Lease, *, now: dt.datetime) -> bool:
     """Lengthen the lease while a call is under way; return whether it is still held."""
+    lease.renewed = time.monotonic()
     return bool(held(lease).update(lease_until=now + LENGTH))
 
 
 def seen(lease: Lease, *, now: dt.datetime) -> None:
     """Take note of what others changed, before it is read anew; raises LostLease."""
+    lease.renewed = time.monotonic()
     if not held(lease).update(wake_at=None, lease_until=now + LENGTH):
         raise LostLease(LostLease.__doc__)
 

@@ -126,7 +126,7 @@ def _taken(execution_id: uuid.UUID) -> tuple[Execution, Lease] | None:
         lease = leases.acquire(execution, owner=owner, now=now)
         if lease is not None:
             return execution, lease
-        if execution.lease_until is not None and execution.lease_until > now:
+        if execution.lease_until is not None:
             break
     leases.wake(execution_id, now=clock.now())
     return None

@@ -10,7 +10,7 @@ from core import clock, tasks
 from playbooks_app.choices import ExecutionStatus
 from playbooks_app.engine import times
 from playbooks_app.models import Execution
-from playbooks_app.services import leases, lost, runner
+from playbooks_app.services import lapsing, leases, lost, runner
 from playbooks_app.services.executions import ADVANCE
 
 MOST = 50
@@ -36,11 +36,10 @@ def take_up_again(*, entry: EntryView) -> None:
 
 def due(*, now: dt.datetime) -> QuerySet[Execution]:
     """Return the executions that a worker has to look at. No arm of the condition covers one that has ended and rests."""
-    lapsed = leases.lapsed(now) & ~Q(lease_owner="")
     unseen = Q(status=ExecutionStatus.EXECUTING, lease_owner="", wake_at__isnull=True)
     # That was noted before a clock was set back: whoever drives it counts anew what lies too far ahead.
     misdated = Q(wake_at__isnull=False, wake_noted_at__gt=now + times.SKEW)
-    rows: QuerySet[Execution] = Execution.objects.filter(Q(wake_at__lte=now) | lapsed | unseen | misdated, given_up_at=None)
+    rows: QuerySet[Execution] = Execution.objects.filter(Q(wake_at__lte=now) | unseen | misdated, given_up_at=None)
     return rows
 
 
@@ -50,6 +49,7 @@ def sweep_executions() -> int:
     Return how many. One that cannot be driven waits for its next turn, and keeps no other waiting.
     """
     now = clock.now()
+    lapsing.end(now=now)
     rows = due(now=now)
     ids = list(rows.order_by("wake_at").values_list("pk", flat=True)[:MOST])
     # Until then nobody hands it out again; what a broker loses is found after it.

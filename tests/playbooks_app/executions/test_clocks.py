@@ -8,9 +8,11 @@ import time_machine
 from audit.selectors import entries
 from core import clock
 from playbooks_app.models import Execution
+from playbooks_app.selectors import snapshots
 from playbooks_app.services import executions, leases
+from playbooks_app.services.drive import Drive
 from playbooks_app.tasks import sweep_executions
-from tests.playbooks_app.executions.worlds import READ, driven
+from tests.playbooks_app.executions.worlds import READ, driven, later
 
 HOURS = dt.timedelta(hours=2)
 
@@ -33,17 +35,58 @@ def test_writes_are_undone_last_first_though_the_clock_was_set_back_between_them
     assert undone == ["second", "first"]
 
 
-def test_a_lease_of_a_dead_worker_does_not_outlast_a_clock_that_is_set_back(world):
+def held(world, until):
+    """An execution that a worker drives by whose clock its lease runs until then."""
     execution = world.begin(READ)
-    Execution.objects.filter(pk=execution.pk).update(lease_owner="dead", lease_until=clock.now() + HOURS)
+    Execution.objects.filter(pk=execution.pk).update(lease_owner="one", lease_until=until, wake_at=None)
+    return execution
+
+
+@pytest.mark.parametrize("by", [-HOURS, HOURS])
+def test_a_lease_of_a_dead_worker_ends_though_a_clock_was_set(world, by, monkeypatch):
+    execution = held(world, clock.now() + by)
+    sweep_executions()
+    monkeypatch.setattr(leases, "LENGTH", dt.timedelta(0))
     assert sweep_executions() == 1
     assert driven(execution).status == "completed"
 
 
-def test_a_lease_that_is_held_is_left_alone(world):
+@pytest.mark.parametrize("by", [-HOURS, HOURS])
+def test_a_lease_that_is_held_is_not_taken_whatever_a_clock_says(world, by):
+    execution = held(world, clock.now() + leases.LENGTH)
+    sweep_executions()
+    with time_machine.travel(clock.now() + by):
+        assert sweep_executions() == 0
+        assert driven(execution).lease_owner == "one"
+
+
+def test_a_lease_that_is_renewed_is_not_ended_however_often_it_is_looked_at(world, monkeypatch):
+    monkeypatch.setattr(leases, "LENGTH", dt.timedelta(0))
+    execution = held(world, clock.now())
+    for _ in range(3):
+        assert sweep_executions() == 0
+        Execution.objects.filter(pk=execution.pk).update(lease_until=clock.now())
+
+
+def test_a_driver_renews_its_lease_though_the_clock_was_set_back(world, monkeypatch):
+    execution = world.begin(*({**READ, "id": f"s{number}"} for number in range(2)))
+    lease = leases.acquire(snapshots.read(execution.pk), owner="one", now=clock.now())
+    drive = Drive(snapshots.read(execution.pk), lease)
+    lease.renewed -= leases.LENGTH.total_seconds() / 2
+    with time_machine.travel(clock.now() - HOURS):
+        drive.place(drive.runs["s0"], "skipped", clock.now())
+        drive.commit()
+    before, now = drive.execution.lease_until, Execution.objects.get(pk=execution.pk).lease_until
+    assert now < before
+    assert lease.age < 1
+
+
+def test_a_worker_goes_on_with_a_lease_that_was_ended_and_that_nobody_took(world):
     execution = world.begin(READ)
-    Execution.objects.filter(pk=execution.pk).update(lease_owner="alive", lease_until=clock.now() + leases.LENGTH, wake_at=None)
-    assert sweep_executions() == 0
+    lease = leases.acquire(snapshots.read(execution.pk), owner="one", now=clock.now())
+    later(execution)
+    assert leases.renew(lease, now=clock.now())
+    assert leases.acquire(snapshots.read(execution.pk), owner="two", now=clock.now()) is None
 
 
 @pytest.mark.parametrize("status", ["idle", "executing", "rolling_back", "waiting", "awaiting_approval"])

@@ -99,9 +99,13 @@ class Engine(RuleBasedStateMachine):
     def work_on(self, hap):
         """The same, for it is what happens most; whoever is due is awaited."""
         self.execution.refresh_from_db()
-        at = self.execution.lease_until if self.execution.lease_owner else self.execution.wake_at
-        self.now = max(self.now, at or self.now)
+        self.lapse()
+        self.now = max(self.now, self.execution.wake_at or self.now)
         self.work(hap)
+
+    def lapse(self):
+        """What the sweep does with the leases of workers that died."""
+        Execution.objects.exclude(lease_owner="").update(lease_until=None, **leases.look(self.now, now=self.now))
 
     @precondition(lambda self: "awaiting_approval" in self.standing and not self.stopped)
     @rule(hap=HAPPENINGS)
@@ -163,6 +167,7 @@ class Engine(RuleBasedStateMachine):
         if action in ("lab.looked", "lab.unlooked") and not self.lab.sent[-1].done:
             return
         self.now += LEASE
+        self.lapse()
         dying, self.dying = self.dying, None
         runner.advance(self.execution.pk)
         self.dying = dying
@@ -294,9 +299,10 @@ class Engine(RuleBasedStateMachine):
         """Let pass the time until something is due, and have only that driven."""
         self.now += dt.timedelta(seconds=5)
         self.let_expire()
+        self.lapse()
         if not due(now=self.now).exists():
-            times = Execution.objects.aggregate(Min("wake_at"), Min("lease_until")).values()
-            self.now = max([self.now, *(at + dt.timedelta(seconds=1) for at in times if at)])
+            at = Execution.objects.aggregate(at=Min("wake_at"))["at"]
+            self.now = max(self.now, at + dt.timedelta(seconds=1)) if at else self.now
         for row in list(due(now=self.now)):
             self.execution = row
             self.drive()

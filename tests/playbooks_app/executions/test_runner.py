@@ -9,11 +9,10 @@ from approvals.choices import Verdict
 from approvals.models import Request
 from audit.selectors import entries
 from core import clock
-from playbooks_app.models import Execution
 from playbooks_app.selectors import snapshots
 from playbooks_app.services import commits, executions, leases, runner
 from tests import factories
-from tests.playbooks_app.executions.worlds import READ, WRITE, driven, step, writes
+from tests.playbooks_app.executions.worlds import READ, WRITE, driven, later, step, writes
 
 
 def test_reads_run_by_themselves(world):
@@ -184,7 +183,7 @@ def test_one_worker_drives_at_a_time(world):
 def test_a_worker_that_lost_its_lease_cannot_commit(world):
     execution = world.begin(READ)
     stale = leases.acquire(snapshots.read(execution.pk), owner="one", now=clock.now())
-    Execution.objects.filter(pk=execution.pk).update(lease_until=clock.now())
+    later(execution)
     leases.acquire(snapshots.read(execution.pk), owner="two", now=clock.now())
     with pytest.raises(leases.LostLease):
         leases.hold(stale, now=clock.now())

@@ -10,6 +10,7 @@ from audit.selectors import entries
 from core import clock
 from playbooks_app import tasks
 from playbooks_app.models import Execution, PlaybookVersion
+from playbooks_app.services import leases
 from tests.playbooks_app.executions import worlds
 from tests.playbooks_app.executions.worlds import READ, World
 
@@ -38,9 +39,11 @@ def test_an_execution_whose_time_has_come_is_driven(world: World) -> None:
     assert status(execution) == "completed"
 
 
-def test_an_execution_whose_worker_stopped_is_driven(world: World) -> None:
+def test_an_execution_whose_worker_stopped_is_driven(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     execution = world.begin(READ)
-    change(execution, lease_owner="dead", lease_until=clock.now() - dt.timedelta(seconds=1))
+    change(execution, lease_owner="dead", lease_until=clock.now(), wake_at=None)
+    assert tasks.sweep_executions() == 0
+    monkeypatch.setattr(leases, "LENGTH", dt.timedelta(0))
     assert tasks.sweep_executions() == 1
     assert "execution:taken_over" in [entry.kind for entry in entries.of_stream(f"execution:{execution.pk}")]
 
