@@ -1,31 +1,29 @@
 """`Idempotency-Key`: a POST that is sent twice is done once, and answered the same."""
 
-import datetime as dt
+import functools
 import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.http import HttpRequest, HttpResponse
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from accounts.models import IdempotencyKey
-from core import clock
 from core.api import problems
 
 HEADER = "Idempotency-Key"
 LONGEST = 255
 #: What else decides what a request does, beside its address and body.
 TOLD_BY_HEADER = ("X-RunbookPilot-Tenant", "X-RunbookPilot-Environment", "Content-Type")
-#: No request takes longer; one that never answered was cut off.
-CUT_OFF = dt.timedelta(minutes=10)
 
 
-def once(view: APIView, dispatch: Callable[..., Any], request: HttpRequest, key: str, args: Any, kwargs: Any) -> Any:
-    """Dispatch a POST under its key: the first time for real, then from memory; 409 while the first is under way.
+def once(view: Any, dispatch: Callable[..., Any], request: HttpRequest, key: str, args: Any, kwargs: Any) -> Any:
+    """Dispatch a POST under its key: the first time for real, then from memory; meanwhile the second waits for the first.
 
+    The key and what is done under it are one transaction: cut off anywhere, neither is there, and the key may be sent again.
     Only what succeeded is remembered: a refusal changed nothing, so its key may be used again.
     """
     user = _owner(view, request)
@@ -33,19 +31,49 @@ def once(view: APIView, dispatch: Callable[..., Any], request: HttpRequest, key:
         return dispatch(request, *args, **kwargs)
     if not key or len(key) > LONGEST or not key.isprintable():
         return _refuse(400, "invalid_idempotency_key", f"An {HEADER} has 1 to {LONGEST} printable characters.")
-    fingerprint = _fingerprint(request)
+    row = IdempotencyKey(user=user, key=key, fingerprint=_fingerprint(request))
+    do = functools.partial(dispatch, request, *args, **kwargs)
+    try:
+        return _checked(row, do) if view.action_map["post"] in view.checks else _done(row, do)
+    except (OperationalError, InterfaceError) as error:
+        # Where the commit itself was cut off, the same key finds out whether it arrived.
+        return _as_json(problems.without_database(error))
+
+
+def _done(row: IdempotencyKey, do: Callable[[], Any]) -> Any:
+    with transaction.atomic():
+        if not _inserted(row):
+            return _repeated(row)
+        response = do()
+        if response.status_code >= 500:
+            transaction.set_rollback(True)
+        elif _is_kept(response):
+            _fill(row, response)
+            row.save(update_fields=["status", "answer"])
+        else:
+            row.delete()
+        return response
+
+
+def _checked(row: IdempotencyKey, do: Callable[[], Any]) -> Any:
+    """What only looks may look twice, and takes too long for a transaction, which on SQLite keeps all others from writing."""
+    if _first(row) is not None:
+        return _repeated(row)
+    response = do()
+    if _is_kept(response):
+        _fill(row, response)
+        if not _inserted(row):
+            return _repeated(row)
+    return response
+
+
+def _inserted(row: IdempotencyKey) -> bool:
     try:
         with transaction.atomic():
-            row = IdempotencyKey.objects.create(user=user, key=key, fingerprint=fingerprint)
+            row.save(force_insert=True)
     except IntegrityError:
-        return _repeated(IdempotencyKey.objects.filter(user=user, key=key).first(), fingerprint)
-    try:
-        response = dispatch(request, *args, **kwargs)
-    except BaseException:
-        row.delete()
-        raise
-    _remember(row, response)
-    return response
+        return False
+    return True
 
 
 def _fingerprint(request: HttpRequest) -> str:
@@ -70,29 +98,35 @@ def _owner(view: APIView, request: HttpRequest) -> Any:
     return None
 
 
-def _repeated(row: IdempotencyKey | None, fingerprint: str) -> HttpResponse:
-    if row is None:
-        return _refuse(409, "in_progress", "The first request with this key was just refused. Send it again.")
-    if row.fingerprint != fingerprint:
+def _first(row: IdempotencyKey) -> IdempotencyKey | None:
+    return IdempotencyKey.objects.filter(user=row.user, key=row.key).first()
+
+
+def _repeated(row: IdempotencyKey) -> HttpResponse:
+    first = IdempotencyKey.objects.get(user=row.user, key=row.key)
+    if first.fingerprint != row.fingerprint:
         return _refuse(422, "idempotency_key_reused", f"This {HEADER} was used with another request.")
-    if row.status is None and row.created_at < clock.now() - CUT_OFF:
+    if first.status is None:
+        # Versions before this one committed the key first: what that request did, nobody knows.
         return _refuse(409, "cut_off", "The first request with this key was cut off. Look at what it did, then use a new key.")
-    if row.status is None:
-        return _refuse(409, "in_progress", "The first request with this key is still under way. Ask again in a moment.")
-    response = HttpResponse(json.dumps(row.answer), status=row.status, content_type="application/json")
+    response = HttpResponse(json.dumps(first.answer), status=first.status, content_type="application/json")
     response["Idempotent-Replayed"] = "true"
     return response
 
 
-def _remember(row: IdempotencyKey, response: Any) -> None:
-    if not 200 <= response.status_code < 300 or response.streaming:
-        row.delete()
-        return
+def _is_kept(response: Any) -> bool:
+    return 200 <= response.status_code < 300 and not response.streaming
+
+
+def _fill(row: IdempotencyKey, response: Any) -> None:
     response.render()
     row.status, row.answer = response.status_code, json.loads(response.content or b"null")
-    row.save(update_fields=["status", "answer"])
 
 
 def _refuse(status: int, code: str, detail: str) -> HttpResponse:
-    body = problems.document(status, code, detail)
-    return HttpResponse(json.dumps(body), status=status, content_type=problems.MEDIA_TYPE)
+    return _as_json(problems.problem(status, code, detail))
+
+
+def _as_json(found: Any) -> HttpResponse:
+    """Return a problem as the framework would, which is not asked here."""
+    return HttpResponse(json.dumps(found.data), status=found.status_code, headers={**found.headers, "Content-Type": problems.MEDIA_TYPE})

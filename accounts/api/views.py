@@ -67,6 +67,8 @@ class GovernedViewSet(GenericViewSet[Any]):
     asked_with: ClassVar[dict[str, tuple[queries.Parameter, ...]]] = {}
     #: The actions whose rows are those that the filters name.
     filtered: ClassVar[tuple[str, ...]] = ("list",)
+    #: The actions by POST that only look, and may take long.
+    checks: ClassVar[tuple[str, ...]] = ()
     #: Whether people edit it: then it is read with an ETag, and changed under If-Match where the caller sends one.
     is_configuration: ClassVar[bool] = False
 

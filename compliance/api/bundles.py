@@ -57,6 +57,7 @@ class BundleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GovernedVi
     serializer_class = serializers.BundleSerializer
     filterset_class = BundleFilter
     ordering_fields = {name: name for name in ("id", "title", "status", "created_at", "period_from", "period_until")}
+    checks = ("verify",)
     read_permission = Permission.VIEW_EVIDENCE
     permissions = {
         "list": Permission.VIEW_EVIDENCE,

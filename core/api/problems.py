@@ -27,7 +27,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, exceptions.APIException):
         return _from_framework(error)
     if isinstance(error, OperationalError | InterfaceError):
-        return _without_database(error)
+        return without_database(error)
     return None
 
 
@@ -60,7 +60,8 @@ def document(status_code: int, code: str, detail: str, *, hint: str = "", fields
     return body
 
 
-def _without_database(error: Exception) -> Response:
+def without_database(error: Exception) -> Response:
+    """Return a response for a database that does not answer."""
     log.error("database_unavailable", error=type(error).__name__, exc_info=True)
     response = problem(
         503, "unavailable", "The database does not answer at the moment.",

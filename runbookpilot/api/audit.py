@@ -95,6 +95,7 @@ class AuditViewSet(mixins.ListModelMixin, GovernedViewSet):
     pagination_class = CursorPages
     filterset_class = EntryFilter
     ordering_fields = {name: name for name in ("id", "at", "stream", "kind")}
+    checks = ("verify",)
     asked_with = {"export": (queries.Parameter("form", "How it is written; jsonl by default.", choices=tuple(FORMS)),)}
     filtered = ("list", "export")
     permissions = dict.fromkeys(("list", "retrieve", "verify", "export"), Permission.VIEW_EVIDENCE)

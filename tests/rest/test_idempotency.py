@@ -1,17 +1,18 @@
 """`Idempotency-Key` on every POST: done once, answered the same."""
 
-import datetime as dt
 import threading
 
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.test import Client
 
-from accounts.api import idempotency
+from accounts.api.views import GovernedViewSet
 from accounts.choices import Role
-from accounts.models import IdempotencyKey, User
-from core import clock
+from accounts.models import IdempotencyKey
+from incidents.api.serializers import IncidentSerializer
+from incidents.api.views import IncidentViewSet
 from incidents.models import Incident
+from runbookpilot.api.audit import AuditViewSet
 from tests import factories
 from tests.rest.test_matrix import RULES, path
 
@@ -74,23 +75,56 @@ def test_nobody_is_answered_from_memory_without_logging_in(token):
     assert post("/api/v1/incidents", "nonsense", "a").status_code == 401
 
 
-def test_the_first_being_under_way_is_said(world, token):
-    _unfinished(created_at=clock.now())
-    answer = post("/api/v1/incidents", token, "a")
-    assert (answer.status_code, answer.json()["code"]) == (409, "in_progress")
+def test_one_that_was_cut_off_leaves_nothing_and_may_be_sent_again(token, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(IncidentSerializer, "to_representation", _cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            post("/api/v1/incidents", token, "a")
+    assert (IdempotencyKey.objects.count(), Incident.objects.filter(title="Beacon").count()) == (0, 0)
+    assert post("/api/v1/incidents", token, "a").status_code == 201
 
 
-def test_one_that_was_cut_off_is_said(world, token):
-    _unfinished(created_at=clock.now() - idempotency.CUT_OFF - dt.timedelta(seconds=1))
+def _cut_off(*_args):
+    raise KeyboardInterrupt
+
+
+def test_what_failed_half_way_is_not_there_when_it_is_sent_again(token, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(IncidentSerializer, "to_representation", _disconnected)
+        assert post("/api/v1/incidents", token, "a").json()["code"] == "unavailable"
+    assert not Incident.objects.filter(title="Beacon").exists()
+    assert post("/api/v1/incidents", token, "a").status_code == 201
+
+
+def _disconnected(*_args):
+    raise OperationalError("the server closed the connection unexpectedly")
+
+
+def test_a_key_that_the_database_does_not_take_is_said_properly(token):
+    def refuse(execute, sql, params, many, context):
+        if "INSERT" in sql and "idempotencykey" in sql:
+            _disconnected()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(refuse):
+        answer = post("/api/v1/incidents", token, "a")
+    assert (answer.status_code, answer.json()["code"], answer["Retry-After"]) == (503, "unavailable", "5")
+
+
+def test_a_key_that_an_earlier_version_left_open_is_not_used_again(token):
+    post("/api/v1/incidents", token, "a")
+    IdempotencyKey.objects.update(status=None, answer=None)
     answer = post("/api/v1/incidents", token, "a")
     assert (answer.status_code, answer.json()["code"]) == (409, "cut_off")
 
 
-def _unfinished(**changes):
-    """A key whose first request is under way."""
-    user = User.objects.get(username=f"m-{Role.ADMINISTRATOR}")
-    post("/api/v1/incidents", factories.token(user), "a")
-    IdempotencyKey.objects.filter(user=user, key="a").update(status=None, answer=None, **changes)
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("view", "address", "body", "inside"), [(IncidentViewSet, "incidents", INCIDENT, True), (AuditViewSet, "audit/verify", {}, False)])
+def test_only_what_changes_something_holds_a_transaction(monkeypatch, view, address, body, inside):
+    token, seen = factories.token(factories.user(Role.ADMINISTRATOR, factories.tenant("held"))), []
+    monkeypatch.setattr(view, "tenant_for_write", lambda view: seen.append(connection.in_atomic_block) or GovernedViewSet.tenant_for_write(view))
+    assert post(f"/api/v1/{address}", token, "a", body).status_code < 300
+    assert seen == [inside]
 
 
 def test_a_secret_that_is_shown_once_is_kept_encrypted(token):
@@ -131,6 +165,5 @@ def test_of_two_at_the_same_moment_one_is_done():
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert set(answers) <= {201, 409}
-    assert 201 in answers
+    assert answers == [201] * 4
     assert Incident.objects.filter(tenant=tenant).count() == 1
