@@ -50,8 +50,11 @@ def plain(value: object) -> object:
 
 def _plain(value: object, odd: list[object]) -> object:  # noqa: C901
     """Return the plain form; what sorts or prints otherwise in the standard library than in RFC 8785 is noted in `odd`."""
-    if value is None or isinstance(value, bool):
+    kind = type(value)
+    if value is None or kind is bool or (kind is str and value.isascii()):  # type: ignore[attr-defined]
         return value
+    if kind is dict:
+        return {_key(key, odd): _plain(item, odd) for key, item in value.items()}  # type: ignore[attr-defined]
     if isinstance(value, enum.Enum):
         return _plain(value.value, odd)
     if isinstance(value, str):
@@ -75,6 +78,8 @@ def _plain(value: object, odd: list[object]) -> object:  # noqa: C901
 
 
 def _key(key: object, odd: list[object]) -> str:
+    if type(key) is str and key.isascii():
+        return key
     text = _text(str(key))
     if not text.isascii():
         odd.append(text)

@@ -11,9 +11,11 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-import psycopg
-from django.db import DEFAULT_DB_ALIAS, connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.query import ModelIterable, ValuesListIterable, get_related_populators
+
+from core import statements
 
 T = TypeVar("T")
 
@@ -39,7 +41,7 @@ Converter = tuple[int, Sequence[Callable[..., Any]], Any]
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Compiled:
     text: str
-    numbered: str
+    numbered: bytes
     params: Sequence[Any]
     converters: Sequence[Converter]
     made: Callable[[Sequence[Any]], Any] | None
@@ -62,13 +64,14 @@ class Read(Generic[T]):
         """Return all rows for these values, one for each slot."""
         if any(value == [] for value in values.values()):
             return []
+        database = connections[DEFAULT_DB_ALIAS]
         lengths = tuple(len(value) if isinstance(value, list) else -1 for value in values.values())
-        key = (connection.vendor, tuple(values), lengths)
+        key = (database.vendor, tuple(values), lengths)
         compiled = self._compiled.get(key)
         if compiled is None:
             with self._lock:
                 compiled = self._compiled.setdefault(key, _compile(self._build(**_slots(values))))
-        rows = _fetched(compiled, _bound(compiled.params, values))
+        rows = _fetched(database, compiled, _bound(database, compiled.params, values))
         if compiled.converters:
             rows = [_converted(row, compiled.converters) for row in rows]
         return [compiled.made(row) for row in rows] if compiled.made else rows
@@ -108,7 +111,7 @@ def _compile(queryset: "models.QuerySet[Any, Any]") -> _Compiled:
     else:
         raise TypeError(f"Rows of {iterable.__name__} are not supported.")
     return _Compiled(
-        text=text, numbered=numbered(text), params=tuple(params), made=made,
+        text=text, numbered=statements.numbered(text), params=tuple(params), made=made,
         converters=[(position, found, expression) for position, (found, expression) in converters.items()],
     )  # fmt: skip
 
@@ -132,33 +135,23 @@ def _maker(compiler: Any) -> Callable[[Sequence[Any]], Any]:
     return made
 
 
-def _bound(params: Sequence[Any], values: Mapping[str, Any]) -> list[Any]:
+def _bound(database: BaseDatabaseWrapper, params: Sequence[Any], values: Mapping[str, Any]) -> list[Any]:
     given = [item.of(values) if isinstance(item, Slot) else item for item in params]
     # PostgreSQL's driver takes strings, numbers, moments and ids as they are.
-    return given if connection.vendor == "postgresql" else [_plain(value) for value in given]
+    return given if database.vendor == "postgresql" else [_plain(database, value) for value in given]
 
 
-def _plain(value: Any) -> Any:
+def _plain(database: BaseDatabaseWrapper, value: Any) -> Any:
     if isinstance(value, uuid.UUID):
         return value.hex
-    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, dt.datetime) else value
+    return database.ops.adapt_datetimefield_value(value) if isinstance(value, dt.datetime) else value
 
 
-def _fetched(compiled: _Compiled, params: Sequence[Any]) -> list[Any]:
-    if connection.vendor != "postgresql" or connection.queries_logged or connection.execute_wrappers:
-        with connection.cursor() as cursor:
+def _fetched(database: BaseDatabaseWrapper, compiled: _Compiled, params: Sequence[Any]) -> list[Any]:
+    if database.vendor != "postgresql" or database.queries_logged or database.execute_wrappers:
+        with database.cursor() as cursor:
             cursor.execute(compiled.text, params)
             return list(cursor.fetchall())
-    connection.validate_no_broken_transaction()
-    connection.close_if_health_check_failed()
-    connection.ensure_connection()
-    # Bound and, after some times, prepared by the server.
-    with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
-        cursor.execute(compiled.numbered, params)
-        return cursor.fetchall()
-
-
-def numbered(text: str) -> str:
-    """Return the text with the parameters as PostgreSQL's server names them, so that nothing is parsed on the client."""
-    first, *rest = text.split("%s")
-    return first + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))
+    database.validate_no_broken_transaction()
+    database.close_if_health_check_failed()
+    return statements.run(database, compiled.numbered, params)

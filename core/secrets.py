@@ -18,13 +18,13 @@ class UnreadableSecret(Exception):
 
 def encrypt(content: bytes) -> bytes:
     """Return `content` encrypted with the newest key."""
-    return _ring().encrypt(content)
+    return ring().encrypt(content)
 
 
 def decrypt(token: bytes) -> bytes:
     """Return what `encrypt` was given; raises UnreadableSecret where no key fits."""
     try:
-        return _ring().decrypt(token)
+        return ring().decrypt(token)
     except InvalidToken as error:
         raise UnreadableSecret(
             "A stored secret cannot be opened: the key that encrypted it is missing from RUNBOOKPILOT_SECRET_KEYS."
@@ -33,11 +33,12 @@ def decrypt(token: bytes) -> bytes:
 
 def rotate(token: bytes) -> bytes:
     """Return `token` encrypted anew with the newest key."""
-    return _ring().rotate(token)
+    return ring().rotate(token)
 
 
 @functools.cache
-def _ring() -> MultiFernet:
+def ring() -> MultiFernet:
+    """Return the keys of this process, made ready once."""
     keys = settings.SECRET_KEYS or load_or_make(Path(settings.DATA_DIR) / "keys" / "secrets.keys")
     return MultiFernet([Fernet(key) for key in keys])
 

@@ -10,15 +10,16 @@ import dataclasses
 import datetime as dt
 import functools
 import json
+import operator
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import psycopg
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.types.json import Jsonb
 
-from core.reads import numbered
+from core import statements
 
 _GIVEN = frozenset(
     {
@@ -40,9 +41,10 @@ _GIVEN = frozenset(
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Insert:
-    """New rows of one model."""
+    """New rows of one model: its instances, or, of a `model` that is named, anything with an attribute for each column."""
 
-    rows: Sequence[models.Model]
+    rows: Sequence[Any]
+    model: type[models.Model] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,38 +71,39 @@ def write(guards: Sequence[Guard], changes: Sequence[Insert | Update], *, durabl
     not wait for its log. SQLite, and an open transaction of the caller's, wait in any case.
     """
     changes = [change for change in changes if change.rows]
-    if connection.vendor == "postgresql":
-        return _write_at_once(guards, changes, durable=durable or connection.in_atomic_block)
-    with transaction.atomic(), connection.cursor() as cursor:
+    # The thread's own wrapper, looked up once: through `connection` each of its attributes is a search of its own.
+    database = connections[DEFAULT_DB_ALIAS]
+    if database.vendor == "postgresql":
+        return _write_at_once(database, guards, changes, durable=durable or database.in_atomic_block)
+    with transaction.atomic(), database.cursor() as cursor:
         for guard in guards:
             cursor.execute(*_guard_sqlite(guard))
             if not (cursor.rowcount if guard.values else cursor.fetchone()):
                 transaction.set_rollback(True)
                 return False
         for change in changes:
-            cursor.executemany(_plain(change), _values(change))
+            cursor.executemany(*_plain(change))
     return True
 
 
-def _write_at_once(guards: Sequence[Guard], changes: Sequence[Insert | Update], *, durable: bool) -> bool:
-    shape = tuple(_shape(guard) for guard in guards) + tuple(_shape(change) for change in changes)
+def _write_at_once(
+    database: BaseDatabaseWrapper, guards: Sequence[Guard], changes: Sequence[Insert | Update], *, durable: bool
+) -> bool:
+    shapes = [_shape(change) for change in changes]
     params: list[Any] = []
     for guard in guards:
-        params += _where(guard)
+        params += _where(guard, "postgresql")
     for guard in guards:
-        params += [*_prepared(guard.model, guard.values), *_where(guard)] if guard.values else []
-    for change in changes:
-        params += [value for row in _values(change) for value in row]
-    connection.ensure_connection()
-    # Bound and prepared by the server: the text is long, always the same, and parsing it costs more than running it.
-    with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
-        cursor.execute(_text(shape, durable), params)
-        row = cursor.fetchone()
-    return bool(row and row[0] == len(guards))
+        params += [*_prepared("postgresql", guard.model, guard.values), *_where(guard, "postgresql")] if guard.values else []
+    for change, (_, model, names, _) in zip(changes, shapes, strict=True):
+        for row in change.rows:
+            params += _values(row, "postgresql", model, names)
+    rows = statements.run(database, _text((*map(_shape, guards), *shapes), durable), params)
+    return bool(rows[0][0] == len(guards))
 
 
 @functools.lru_cache(maxsize=512)
-def _text(shape: tuple[Any, ...], durable: bool) -> str:
+def _text(shape: tuple[Any, ...], durable: bool) -> bytes:
     """Return the statement for changes of this shape. Each guard locks its row first, and all of them stand before any change."""
     guards = [item for item in shape if item[0] == "guard"]
     parts = []
@@ -120,7 +123,7 @@ def _text(shape: tuple[Any, ...], durable: bool) -> str:
         parts.append(f"change_{number} AS ({_change(item, last)})")
     counted = " + ".join(f"(SELECT count(*) FROM guard_{number})" for number in range(len(guards))) or "0"
     unwaited = "" if durable else ", set_config('synchronous_commit', 'off', TRUE)"
-    return numbered(f"WITH {', '.join(parts)} SELECT {counted}{unwaited}")
+    return statements.numbered(f"WITH {', '.join(parts)} SELECT {counted}{unwaited}")
 
 
 def _change(item: tuple[Any, ...], last: str) -> str:
@@ -139,10 +142,12 @@ def _change(item: tuple[Any, ...], last: str) -> str:
     )
 
 
-def _plain(change: Insert | Update) -> str:
-    """Return the statement for one row, as SQLite gets it."""
+def _plain(change: Insert | Update) -> tuple[str, list[list[Any]]]:
+    """Return the statement for one row, as SQLite gets it, and the values of each."""
     kind, model, names, _ = _shape(change)
-    return _plain_text(kind, model, names)
+    rows = [_values(row, "sqlite", model, names) for row in change.rows]
+    # The key comes first, but stands last in the text.
+    return _plain_text(kind, model, names), [[*row[1:], row[0]] for row in rows] if kind == "update" else rows
 
 
 @functools.lru_cache(maxsize=512)
@@ -156,7 +161,7 @@ def _plain_text(kind: str, model: type[models.Model], names: Sequence[str]) -> s
 
 def _guard_sqlite(guard: Guard) -> tuple[str, list[Any]]:
     text = _guard_text(guard.model, _conditions(guard), tuple(guard.values))
-    return text, [*_prepared(guard.model, guard.values), *_where(guard)]
+    return text, [*_prepared("sqlite", guard.model, guard.values), *_where(guard, "sqlite")]
 
 
 @functools.lru_cache(maxsize=512)
@@ -171,19 +176,33 @@ def _guard_text(model: type[models.Model], conditions: Sequence[tuple[str, bool]
 def _shape(item: Guard | Insert | Update) -> tuple[Any, ...]:
     if isinstance(item, Guard):
         return ("guard", item.model, _conditions(item), tuple(item.values))
-    model = type(item.rows[0])
     if isinstance(item, Insert):
+        model: Any = item.model or type(item.rows[0])
         return ("insert", model, _names(model), len(item.rows))
-    return ("update", model, (model._meta.pk.attname, *item.fields), len(item.rows))
+    model = type(item.rows[0])
+    return ("update", model, _updated(model, item.fields), len(item.rows))
 
 
-def _values(change: Insert | Update) -> list[list[Any]]:
-    _, model, names, _ = _shape(change)
-    prepare = _preparations(connection.vendor, model, names)
-    rows = [[save(getattr(row, name)) if save else getattr(row, name) for name, save in prepare] for row in change.rows]
-    if isinstance(change, Update) and connection.vendor != "postgresql":
-        return [[*row[1:], row[0]] for row in rows]
-    return rows
+@functools.lru_cache(maxsize=64)
+def _updated(model: type[models.Model], fields: tuple[str, ...]) -> tuple[str, ...]:
+    return (model._meta.pk.attname, *fields)
+
+
+def _values(row: Any, vendor: str, model: type[models.Model], names: tuple[str, ...]) -> list[Any]:
+    read, conversions = _reader(vendor, model, names)
+    values = list(read(row))
+    for position, save in conversions:
+        values[position] = save(values[position])
+    return values
+
+
+@functools.lru_cache(maxsize=256)
+def _reader(
+    vendor: str, model: type[models.Model], names: tuple[str, ...]
+) -> tuple[Callable[[Any], Sequence[Any]], Sequence[tuple[int, Callable[[Any], Any]]]]:
+    """Return what reads the values of these columns from a row, and how some of them, by their positions, are converted."""
+    prepared = enumerate(_preparations(vendor, model, names))
+    return operator.attrgetter(*names), [(position, save) for position, (_, save) in prepared if save]
 
 
 def _conditions(guard: Guard) -> tuple[tuple[str, bool], ...]:
@@ -195,12 +214,12 @@ def _found(model: type[models.Model], conditions: Sequence[tuple[str, bool]]) ->
     return " AND ".join(f"{_column(model, name)} {'IS NULL' if empty else '= %s'}" for name, empty in conditions)
 
 
-def _where(guard: Guard) -> list[Any]:
-    return _prepared(guard.model, {name: value for name, value in guard.where.items() if value is not None})
+def _where(guard: Guard, vendor: str) -> list[Any]:
+    return _prepared(vendor, guard.model, {name: value for name, value in guard.where.items() if value is not None})
 
 
-def _prepared(model: type[models.Model], values: Mapping[str, Any]) -> list[Any]:
-    return [save(values[name]) if save else values[name] for name, save in _preparations(connection.vendor, model, tuple(values))]
+def _prepared(vendor: str, model: type[models.Model], values: Mapping[str, Any]) -> list[Any]:
+    return [save(values[name]) if save else values[name] for name, save in _preparations(vendor, model, tuple(values))]
 
 
 @functools.lru_cache(maxsize=256)

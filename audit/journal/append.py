@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 from audit.choices import Kind
 from audit.journal import chain
 from audit.models import Delivery, Entry, EntryRef, StreamHead
-from core import canonical, tasks, tracing, writes
+from core import canonical, ids, tasks, tracing, writes
 from core.actors import Actor
 from core.reads import Read
 
@@ -86,7 +86,7 @@ def append_all(facts: Iterable[Fact]) -> list[uuid.UUID]:
     for first in range(0, len(entries), AT_ONCE):
         part = entries[first : first + AT_ONCE]
         deliveries = _deliveries(part)
-        changes += [writes.Insert(part), writes.Insert(_refs(part)), writes.Insert(deliveries)]
+        changes += [writes.Insert(part, Entry), writes.Insert(_refs(part)), writes.Insert(deliveries)]
         writes.write([], changes)
         changes = []
         _wake(part, deliveries)
@@ -112,21 +112,21 @@ class Tail:
 
     def chain(self, facts: Sequence[Fact]) -> "Links":
         """Return the rows of these facts, in order, and the guard that nobody else has appended meanwhile."""
-        head = StreamHead(stream=self.stream, seq=self.seq, hash=self.hash)
-        entries = [_chained(fact, head) for fact in facts]
+        end = Tail(self.stream, self.seq, self.hash)
+        entries = [_chained(fact, end) for fact in facts]
         deliveries = _deliveries(entries)
         changes: list[writes.Insert | writes.Update] = [
-            writes.Insert(entries),
+            writes.Insert(entries, Entry),
             writes.Insert(_refs(entries)),
             writes.Insert(deliveries),
         ]
         guards = []
         if self.seq:
-            where, values = {"stream": self.stream, "seq": self.seq}, {"seq": head.seq, "hash": head.hash}
+            where, values = {"stream": self.stream, "seq": self.seq}, {"seq": end.seq, "hash": end.hash}
             guards = [writes.Guard(StreamHead, where, values)]
         else:
-            changes.insert(0, writes.Insert([head]))
-        return Links(guards, changes, Tail(self.stream, head.seq, head.hash), entries, deliveries)
+            changes.insert(0, writes.Insert([StreamHead(stream=end.stream, seq=end.seq, hash=end.hash)]))
+        return Links(guards, changes, end, entries, deliveries)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class Links:
     guards: Sequence[writes.Guard]
     changes: Sequence[writes.Insert | writes.Update]
     tail: Tail
-    _entries: Sequence[Entry]
+    _entries: Sequence[chain.NewEntry]
     _deliveries: Sequence[Delivery]
 
     def written(self) -> Tail:
@@ -169,8 +169,9 @@ def _locked_heads(streams: Sequence[str]) -> dict[str, StreamHead]:
     return known
 
 
-def _chained(fact: Fact, head: StreamHead) -> Entry:
-    entry = Entry(
+def _chained(fact: Fact, head: StreamHead | Tail) -> chain.NewEntry:
+    entry = chain.NewEntry(
+        id=ids.new(),
         stream=fact.stream,
         seq=head.seq + 1,
         kind=Kind(fact.kind),
@@ -193,7 +194,7 @@ def _chained(fact: Fact, head: StreamHead) -> Entry:
     return entry
 
 
-def _refs(entries: Sequence[Entry]) -> list[EntryRef]:
+def _refs(entries: Sequence[chain.NewEntry]) -> list[EntryRef]:
     """Return what entries can be found by besides their stream, which names its owner itself."""
     return [
         EntryRef(entry_id=entry.id, kind=kind, ref_id=ref_id)
@@ -203,7 +204,7 @@ def _refs(entries: Sequence[Entry]) -> list[EntryRef]:
     ]
 
 
-def _deliveries(entries: Sequence[Entry]) -> list[Delivery]:
+def _deliveries(entries: Sequence[chain.NewEntry]) -> list[Delivery]:
     return [
         Delivery(entry_id=entry.id, handler=handler, next_at=entry.at)
         for entry in entries
@@ -212,7 +213,7 @@ def _deliveries(entries: Sequence[Entry]) -> list[Delivery]:
     ]
 
 
-def _wake(entries: Sequence[Entry], deliveries: Sequence[Delivery]) -> None:
+def _wake(entries: Sequence[chain.NewEntry], deliveries: Sequence[Delivery]) -> None:
     for row in deliveries:
         tasks.enqueue(DELIVER, queue_of=row.handler, delivery_id=str(row.id))
     for entry in entries:

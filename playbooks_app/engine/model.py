@@ -3,7 +3,7 @@
 import dataclasses
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from playbooks_app.choices import ExecutionStatus, StepStatus
 from playbooks_app.spec.schema import Level, Playbook, Step
@@ -18,12 +18,12 @@ class Facts:
     repeatable: bool = False
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class StepState:
+class StepState(NamedTuple):
     """A step as it stands, or one iteration of a step with `for_each`.
 
-    `pause` is how long `retry_at` was put off. `order` counts completions; `approval` is the state of its request, `on_timeout` its rule; `calling` says that a call
-    of it was begun and not concluded; `child` is the status of the execution that it started.
+    `pause` is how long `retry_at` was put off. `order` counts completions; `approval` is the state of its request, `on_timeout`
+    its rule; `calling` says that a call of it was begun and not concluded; `child` is the status of the execution that it
+    started.
     """
 
     status: StepStatus = StepStatus.NOT_STARTED

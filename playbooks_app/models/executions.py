@@ -1,5 +1,7 @@
 """Executions, their steps, and notes."""
 
+import functools
+
 from django.conf import settings
 from django.db import models
 
@@ -80,6 +82,11 @@ class Execution(Governed):
 
     def __str__(self) -> str:
         return self.title
+
+    @functools.cached_property
+    def stream(self) -> str:
+        """The stream of its journal entries."""
+        return f"execution:{self.pk}"
 
 
 class StepRun(Governed):

@@ -211,7 +211,7 @@ class _Seeing:
         rows = sorted((row for row in runs.values() if row.iteration_of_id == run.pk), key=lambda row: row.number or 0)
         found = self._one(step, run)
         items = tuple(self._one(step, row) for row in rows)
-        return dataclasses.replace(found, expanded=bool(items), iterations=items, undoable=found.undoable and not items)
+        return found._replace(expanded=bool(items), iterations=items, undoable=found.undoable and not items)
 
     def _one(self, step: Step, run: StepRun) -> StepState:
         request, undo = self.requests.get(run.approval_id), self.undos.get(run.pk)

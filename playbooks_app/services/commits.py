@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import itertools
 import operator
 import time
 from collections.abc import Callable
@@ -18,20 +19,21 @@ from playbooks_app.models import Execution, StepRun
 from playbooks_app.services import leases
 from playbooks_app.services.leases import Lease
 
-#: What a driver changes of a step whenever it changes one; the rest belongs to people or is never changed.
+#: What a driver changes of a step; the rest belongs to people or is never changed.
 STEP_FIELDS = (
     "status", "mode", "effect", "attempt", "idempotency_key", "output", "error", "waiting_for", "decision", "approval_id",
-    "call_id", "built_on_simulated", "retry_at", "started_at", "completed_at",
+    "call_id", "built_on_simulated", "retry_at", "started_at", "completed_at", "params", "params_shown", "simulation",
+    "evaluations",
 )  # fmt: skip
-#: What it replaces as a whole, seldom, and what costs most to write: encrypted or large.
-STEP_DOCUMENTS = ("params", "params_shown", "simulation", "evaluations")
 
-Documents = tuple[Any, ...]
+Values = tuple[Any, ...]
+
+_values_of: Callable[[StepRun], Values] = operator.attrgetter(*STEP_FIELDS)
 
 
-def documents_of(run: StepRun) -> Documents:
-    """Return the documents of a step, to tell later by identity whether one was replaced."""
-    return tuple(getattr(run, name) for name in STEP_DOCUMENTS)
+def values_of(run: StepRun) -> Values:
+    """Return what a driver may change of a step, to tell later by identity what it has replaced."""
+    return _values_of(run)
 
 
 @dataclasses.dataclass(slots=True)
@@ -39,11 +41,10 @@ class Batch:
     """What a driver has changed in memory and not yet written.
 
     `fields` names what changed of the execution. `then` runs in the same transaction after the rows. `release` gives the
-    execution back until `wake_at`. `stored` has the documents of each step as the database has them.
+    execution back until `wake_at`. `stored` has the values of each step as the database has them.
     """
 
-    stored: dict[Any, Documents] = dataclasses.field(default_factory=dict)
-
+    stored: dict[Any, Values] = dataclasses.field(default_factory=dict)
     fields: set[str] = dataclasses.field(default_factory=set)
     new_runs: list[StepRun] = dataclasses.field(default_factory=list)
     runs: dict[Any, StepRun] = dataclasses.field(default_factory=dict)
@@ -64,16 +65,19 @@ class Batch:
         if all(run is not new for new in self.new_runs):
             self.runs[run.pk] = run
 
-
-    def split(self) -> tuple[list[StepRun], list[StepRun]]:
-        """Return the changed steps whose documents stayed, and those of which one was replaced."""
-        stayed: list[StepRun] = []
-        replaced: list[StepRun] = []
+    def changed(self) -> dict[tuple[str, ...], list[StepRun]]:
+        """Return the changed steps, each under the names of what is to be written of it: no value is ever changed in place."""
+        found: dict[tuple[str, ...], list[StepRun]] = {}
         for run in self.runs.values():
             stored = self.stored.get(run.pk)
-            same = stored is not None and all(map(operator.is_, stored, documents_of(run)))
-            (stayed if same else replaced).append(run)
-        return stayed, replaced
+            names = STEP_FIELDS if stored is None else _replaced(stored, values_of(run))
+            if names:
+                found.setdefault(names, []).append(run)
+        return found
+
+
+def _replaced(stored: Values, values: Values) -> tuple[str, ...]:
+    return tuple(itertools.compress(STEP_FIELDS, map(operator.is_not, stored, values)))
 
 
 def write(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime, tail: Tail | None = None) -> Tail | None:
@@ -128,11 +132,9 @@ def _guard(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime) -
 
 
 def _changes(batch: Batch) -> list[writes.Insert | writes.Update]:
-    stayed, replaced = batch.split()
     changes: list[writes.Insert | writes.Update] = [
         writes.Insert(batch.new_runs),
-        writes.Update(stayed, STEP_FIELDS),
-        writes.Update(replaced, STEP_FIELDS + STEP_DOCUMENTS),
+        *(writes.Update(runs, names) for names, runs in batch.changed().items()),
         writes.Insert(batch.new_calls),
         writes.Update(batch.calls, calls.CONCLUDED),
     ]

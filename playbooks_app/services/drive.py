@@ -50,7 +50,7 @@ class Drive:
         self.execution = execution
         self.runs: dict[str, StepRun] = {}
         self.results: list[Result] = []
-        self._stored: dict[Any, commits.Documents] = {}
+        self._stored: dict[Any, commits.Values] = {}
         self.batch = commits.Batch(self._stored)
         self.in_flight: set[str] = set()
         self._tail: Tail | None = snapshots.tail(execution)
@@ -153,10 +153,10 @@ class Drive:
     def _write(self, now: dt.datetime, tail: Tail | None = None) -> None:
         self._tail = commits.write(self.execution, self.lease, self.batch, now, tail)
         for run in (*self.batch.runs.values(), *self.batch.new_runs):
-            self._stored[run.pk] = commits.documents_of(run)
+            self._stored[run.pk] = commits.values_of(run)
         self.batch = commits.Batch(self._stored)
 
     def _read_steps(self) -> None:
         self.runs = {run.step_id: run for run in snapshots.steps(self.execution.pk)}
         self._stored.clear()
-        self._stored.update({run.pk: commits.documents_of(run) for run in self.runs.values()})
+        self._stored.update({run.pk: commits.values_of(run) for run in self.runs.values()})

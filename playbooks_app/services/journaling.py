@@ -14,13 +14,13 @@ ENGINE = system("engine")
 
 def stream_of(execution: Execution) -> str:
     """Return the stream of an execution."""
-    return f"execution:{execution.pk}"
+    return execution.stream
 
 
 def execution_fact(execution: Execution, kind: Kind, *, now: dt.datetime, actor: Actor = ENGINE, **data: Any) -> Fact:
     """Return what is to be journaled about an execution."""
     return Fact(
-        stream=stream_of(execution),
+        stream=execution.stream,
         kind=kind,
         actor=actor,
         now=now,
@@ -36,7 +36,7 @@ def execution_fact(execution: Execution, kind: Kind, *, now: dt.datetime, actor:
 def step_fact(execution: Execution, run: StepRun, kind: Kind, *, now: dt.datetime, actor: Actor = ENGINE, **data: Any) -> Fact:
     """Return what is to be journaled about a step."""
     return Fact(
-        stream=stream_of(execution),
+        stream=execution.stream,
         kind=kind,
         actor=actor,
         now=now,

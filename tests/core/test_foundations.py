@@ -79,9 +79,9 @@ class TestCanonical:
 class TestSecrets:
     @pytest.fixture(autouse=True)
     def _ring(self, data: Path) -> Any:
-        secrets._ring.cache_clear()
+        secrets.ring.cache_clear()
         yield
-        secrets._ring.cache_clear()
+        secrets.ring.cache_clear()
 
     def test_what_is_encrypted_opens_again(self) -> None:
         assert secrets.decrypt(secrets.encrypt(b"x")) == b"x"

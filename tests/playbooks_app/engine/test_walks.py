@@ -46,16 +46,16 @@ def done(at, command, outcomes, verdict):
     steps = dict(at.steps)
     if isinstance(command, model.CancelRest):
         cancelled = {
-            step_id: dataclasses.replace(run, status=S.CANCELLED) for step_id, run in steps.items() if run.status not in ENDED
+            step_id: run._replace(status=S.CANCELLED) for step_id, run in steps.items() if run.status not in ENDED
         }
         return dataclasses.replace(at, steps={**steps, **cancelled})
     run = steps[command.step]
     if isinstance(command, model.Ask):
-        run = dataclasses.replace(run, status=S.AWAITING_APPROVAL, approval=verdict)
+        run = run._replace(status=S.AWAITING_APPROVAL, approval=verdict)
     else:
         status = S.FAILED if isinstance(command, model.Fail) else outcomes[command.step]
         mode = at.step(command.step).on_error.value
-        run = dataclasses.replace(run, status=S.SKIPPED if status is S.FAILED and mode == "skip" else status)
+        run = run._replace(status=S.SKIPPED if status is S.FAILED and mode == "skip" else status)
     return dataclasses.replace(at, steps={**steps, command.step: run})
 
 
