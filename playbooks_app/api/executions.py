@@ -46,6 +46,7 @@ class ExecutionFilter(filters.FilterSet):
     started_after = MomentFilter(field_name="started_at", lookup_expr="gte")
     started_before = MomentFilter(field_name="started_at", lookup_expr="lt")
     alert = filters.UUIDFilter(field_name="alert_id")
+    given_up = filters.BooleanFilter(field_name="given_up_at", lookup_expr="isnull", exclude=True, label="Nobody drives it any more")
 
     class Meta:
         model = Execution

@@ -57,9 +57,11 @@ class ExecutionSummarySerializer(serializers.Serializer[Any]):
     started_at = serializers.DateTimeField()
     completed_at = serializers.DateTimeField(allow_null=True)
     result = serializers.DictField()
+    given_up_at = serializers.DateTimeField(allow_null=True, help_text="Since when nobody drives it, because it went on killing its worker.")
 
 
 class ExecutionSerializer(ExecutionSummarySerializer):
+    hint = serializers.CharField(allow_blank=True, help_text="What to do about one that was given up.")
     steps = StepSerializer(many=True)
 
 

@@ -14,7 +14,7 @@ from playbooks_app.models import Execution, Playbook, PlaybookVersion, StepRun
 #: The columns that are shown of an execution, of an alert, and of what an alert led to.
 EXECUTION = (
     "id", "version__playbook__slug", "version__number", "status", "level", "level_cap", "title", "drill", "alert_id", "incident_id",
-    "started_by", "started_at", "completed_at", "result",
+    "started_by", "started_at", "completed_at", "result", "given_up_at",
 )  # fmt: skip
 ALERT = (
     "id", "rule_name", "host", "user", "severity", "confidence", "techniques", "received_at", "duplicates", "sha256",
@@ -22,12 +22,18 @@ ALERT = (
 STARTED = ("alert_id", "id", "version__playbook__slug", "status")
 DECISION = ("alert_id", "playbook__slug", "matched", "why")
 
+#: What to do about an execution that nobody drives any more.
+WAY_OUT = (
+    "Its worker was lost time and again, and nobody drives it: mend the cause, then send its dead letter again"
+    " (GET /api/v1/dead-letters, POST /api/v1/dead-letters/{id}/send); or abandon it (PATCH, status abandoned)."
+)
+
 Columns = Mapping[str, Any]
 
 
 def execution(row: Execution, *, steps: bool) -> dict[str, Any]:
     """Return an execution, with its steps where asked."""
-    found = summary(columns(row, EXECUTION))
+    found = {**summary(columns(row, EXECUTION)), "hint": WAY_OUT if row.given_up_at else ""}
     return {**found, "steps": [step(run) for run in row.steps.all()]} if steps else found
 
 
@@ -52,6 +58,7 @@ def summary(row: Columns) -> dict[str, Any]:
         "started_at": clock.iso(row["started_at"]),
         "completed_at": clock.iso(row["completed_at"]) if row["completed_at"] else None,
         "result": row["result"],
+        "given_up_at": clock.iso(row["given_up_at"]) if row["given_up_at"] else None,
     }
 
 

@@ -39,6 +39,8 @@ def history(execution_id: str, as_json: bool, limit: int, **wanted: Any) -> None
             output.show(
                 found["steps"], as_json=False, empty="No steps.", columns=("id", "status", "mode", "action", "waiting_for")
             )
+            if found["hint"]:
+                click.echo(f"Given up at {found['given_up_at']}. {found['hint']}")
         return
     table: list[dict[str, Any]] = [shapes.execution(row, steps=False) for row in _matching(wanted)[:limit]]
     columns = ("id", "status", "title", "level", "started_by", "started_at")

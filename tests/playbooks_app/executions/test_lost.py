@@ -3,11 +3,13 @@
 import datetime as dt
 
 import pytest
+from django.test import Client
 
 from audit import pump
 from audit.selectors import deliveries, entries
 from audit.services import dead_letters
 from core import clock
+from playbooks_app.api import shapes
 from playbooks_app.models import Execution
 from playbooks_app.services import executions, lost
 from playbooks_app.tasks import sweep_executions
@@ -45,6 +47,13 @@ def killed(execution, times):
                 died = True
         later(execution)
     execution.refresh_from_db()
+
+
+def again(execution):
+    """Start the same playbook once more; nobody drives it yet."""
+    return executions.start(
+        tenant=execution.tenant, environment=execution.environment, version=execution.version, actor=factories.SETUP, now=clock.now()
+    )
 
 
 def letter():
@@ -118,6 +127,28 @@ def test_one_that_was_lost_twice_waits_apart_from_what_was_lost_with_it(world, d
     now = clock.now()
     assert driven(execution).lease_owner == ""
     assert now <= execution.wake_at <= now + dt.timedelta(seconds=31)
+
+
+def test_programs_are_told_that_it_was_given_up_and_what_to_do(world, deadly):
+    given_up = world.begin(read("bad"))
+    killed(given_up, lost.MOST + 1)
+    other = again(given_up)
+    headers = {"Authorization": f"Token {factories.token(world.analyst)}"}
+    told = Client().get(f"/api/v1/executions/{given_up.pk}", headers=headers).json()
+    assert (told["given_up_at"], told["hint"]) == (clock.iso(given_up.given_up_at), shapes.WAY_OUT)
+    untold = Client().get(f"/api/v1/executions/{other.pk}", headers=headers).json()
+    assert (untold["given_up_at"], untold["hint"]) == (None, "")
+
+
+@pytest.mark.parametrize(("wanted", "found"), [("true", ["bad"]), ("false", ["good"]), ("", ["good", "bad"])])
+def test_programs_find_those_that_were_given_up(world, deadly, wanted, found):
+    bad = world.begin(read("bad"))
+    killed(bad, lost.MOST + 1)
+    made = {"bad": bad, "good": again(bad)}
+    headers = {"Authorization": f"Token {factories.token(world.analyst)}"}
+    rows = Client().get(f"/api/v1/executions?given_up={wanted}", headers=headers).json()["results"]
+    assert [row["id"] for row in rows] == [str(made[name].pk) for name in found]
+    assert [bool(row["given_up_at"]) for row in rows] == [name == "bad" for name in found]
 
 
 def test_what_is_asked_of_one_that_is_given_up_is_refused_with_the_way_out(world, deadly):

@@ -1,7 +1,9 @@
 """The other commands, each as people and programs call it."""
 
+import contextlib
 import json
 import re
+import sqlite3
 import zipfile
 
 import pytest
@@ -65,6 +67,14 @@ def test_one_problem_is_not_called_several(cli, tmp_path):
     (tmp_path / "p.yaml").write_text("apiVersion: runbookpilot/v1\nmetadata: {id: p, name: P, version: 1.0.0}\n")
     said = cli.run("validate", str(tmp_path / "p.yaml")).stdout
     assert said.endswith("1 checked, 1 error, 0 warnings.\n"), said
+
+
+def test_history_says_of_one_that_was_given_up_what_to_do(cli):
+    made = cli.json("run", "--input", "-", text=alert())["executions"][0]["id"]
+    with contextlib.closing(sqlite3.connect(f"{cli.environ['RUNBOOKPILOT_DATA']}/runbookpilot.sqlite3")) as database, database:
+        database.execute("UPDATE playbooks_app_execution SET given_up_at = '2026-03-04 05:06:07' WHERE id = ?", (made.replace("-", ""),))
+    [last] = cli.run("history", made).stdout.splitlines()[-1:]
+    assert re.match(r"Given up at 2026-03-04T05:06:07(\.0+)?Z\. Its worker was lost time and again", last), last
 
 
 def test_history_is_filtered(cli, waiting):
@@ -157,6 +167,24 @@ def test_the_keys_are_exported(cli):
 def test_a_stop_is_engaged_and_lifted(cli, lead):
     assert cli.run("stop", "--reason", "drill", token=lead).returncode == 0
     assert cli.run("stop", "--release", "--reason", "over", token=lead).returncode == 0
+
+
+def test_the_operator_of_the_machine_stops_every_tenant_and_lifts_that_stop(cli):
+    assert cli.run("stop", "--all-tenants", "--reason", "drill").returncode == 0
+    assert cli.run("stop", "--all-tenants", "--release", "--reason", "the drill is over").returncode == 0
+    lines = [json.loads(line) for line in cli.run("audit", "export").stdout.splitlines()]
+    told = [(line["kind"], line["actor"]["name"], line["data"]["reason"]) for line in lines if line["stream"] == "deployment"]
+    assert told[-2:] == [("stop:engaged", "operator", "drill"), ("stop:released", "operator", "the drill is over")]
+
+
+def test_who_may_not_lift_the_stop_of_every_tenant_is_told_who_does(cli, lead):
+    cli.run("stop", "--all-tenants", "--reason", "moved")
+    of_theirs = cli.run("stop", "--release", "--reason", "over", token=lead)
+    of_all = cli.run("stop", "--release", "--all-tenants", "--reason", "over", token=lead)
+    cli.run("stop", "--release", "--all-tenants", "--reason", "over")
+    assert (of_theirs.returncode, of_all.returncode) == (1, 1)
+    assert "Every tenant is stopped (moved): the operator lifts that with runbookpilot stop --release --all-tenants." in of_theirs.stderr
+    assert "the operator on the machine" in of_all.stderr
 
 
 def test_the_doctor_finds_nothing_wrong(cli):
