@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from accounts.choices import Permission
 from accounts.models import EmergencyStop, Tenant
 from accounts.selectors import access
-from accounts.selectors.stops import DEPLOYMENT
+from accounts.selectors.stops import DEPLOYMENT, standing
 from audit import journal
 from audit.choices import Kind
 from core.actors import Actor
@@ -41,16 +41,23 @@ def engage(*, tenant: Tenant | None, reason: str, actor: Actor, now: dt.datetime
 
 
 def release(*, tenant: Tenant | None, reason: str, actor: Actor, now: dt.datetime) -> None:
-    """Lift the stop of a tenant, or the deployment's; raises NotStanding."""
+    """Lift the stop of a tenant, or the deployment's; raises NotStanding, which says where another one stands."""
     _authorise(tenant, Permission.RELEASE_STOP, reason, actor)
     scope = str(tenant.pk) if tenant else DEPLOYMENT
     with transaction.atomic():
-        standing = EmergencyStop.objects.filter(scope=scope, released_at=None).first()
-        if standing is None or not EmergencyStop.objects.filter(pk=standing.pk, released_at=None).update(
+        found = EmergencyStop.objects.filter(scope=scope, released_at=None).first()
+        if found is None or not EmergencyStop.objects.filter(pk=found.pk, released_at=None).update(
             released_at=now, released_by=actor.name, release_reason=reason
         ):
-            raise NotStanding(NotStanding.__doc__)
-        _journal(standing, Kind.STOP_RELEASED, reason, actor, now)
+            raise NotStanding(NotStanding.__doc__, hint=_elsewhere(tenant))
+        _journal(found, Kind.STOP_RELEASED, reason, actor, now)
+
+
+def _elsewhere(tenant: Tenant | None) -> str:
+    stop = standing(tenant.pk) if tenant else None
+    if stop is None:
+        return ""
+    return f"Every tenant is stopped ({stop.reason.rstrip('.')}): the operator lifts that with runbookpilot stop --release --all-tenants."
 
 
 def _authorise(tenant: Tenant | None, permission: Permission, reason: str, actor: Actor) -> None:
@@ -59,7 +66,7 @@ def _authorise(tenant: Tenant | None, permission: Permission, reason: str, actor
     if tenant is not None:
         access.require(actor, permission, tenant.pk)
     elif not (actor.is_superuser or actor.is_system):
-        raise access.MayNot("Only a superuser stops, or lifts the stop of, every tenant.")
+        raise access.MayNot("Only a superuser, or the operator on the machine, stops every tenant, or lifts that stop.")
 
 
 def _journal(stop: EmergencyStop, kind: Kind, reason: str, actor: Actor, now: dt.datetime) -> None:

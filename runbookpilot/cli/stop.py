@@ -14,8 +14,11 @@ from runbookpilot.cli import output, session
 @session.tenant_option
 @output.as_json
 def stop(reason: str, all_tenants: bool, release: bool, tenant_slug: str, as_json: bool) -> None:
-    """Stop every write at once: queued, running and approved ones wait. Needs RUNBOOKPILOT_TOKEN."""
-    who = session.person().actor()
+    """Stop every write at once: queued, running and approved ones wait.
+
+    Of one tenant it needs RUNBOOKPILOT_TOKEN. Of every tenant without it, the operator of this machine stops and releases.
+    """
+    who = session.actor() if all_tenants else session.person().actor()
     tenant = None if all_tenants else session.tenant(tenant_slug)
     service = stops.release if release else stops.engage
     with output.told():

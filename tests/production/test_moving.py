@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -147,6 +148,15 @@ def test_nothing_is_written_from_the_old_database_any_more(house: House, there: 
         [(scope, reason)] = old.execute("SELECT scope, reason FROM accounts_emergencystop WHERE released_at IS NULL").fetchall()
     assert scope == "deployment"
     assert "was moved to postgresql://" in reason
+
+
+def test_the_operator_may_let_the_old_database_write_again_without_any_account(house: House, there: str, tmp_path: Path) -> None:
+    old, given_up = house.data / "runbookpilot.sqlite3", tmp_path / "runbookpilot.sqlite3"
+    shutil.copy(old, given_up)
+    house.said(f"sqlite:///{given_up}", "stop", "--release", "--all-tenants", "--reason", "the new one is given up")
+    with contextlib.closing(sqlite3.connect(given_up)) as again:
+        [told] = again.execute("SELECT released_by, release_reason FROM accounts_emergencystop WHERE scope = 'deployment'").fetchall()
+    assert told == ("operator", "the new one is given up")
 
 
 def test_a_target_that_was_filled_is_refused(house: House, there: str, server: str) -> None:
