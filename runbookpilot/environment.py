@@ -37,7 +37,11 @@ class Settings(BaseModel):
         examples=["postgresql://runbookpilot@127.0.0.1:5432/runbookpilot"],
     )
     database_pool: int = Field(
-        16, ge=1, le=1000, description="The most PostgreSQL connections of one process; workers count their own.", examples=["32"]
+        16,
+        ge=1,
+        le=1000,
+        description="The most PostgreSQL connections of one process, and the most requests that it works on at once; workers count their own.",
+        examples=["32"],
     )
     redis_url: str = Field(
         "", description="Redis, for Celery and live updates in production.", examples=["redis://127.0.0.1:6379/0"]

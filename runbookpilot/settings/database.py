@@ -16,3 +16,6 @@ def _database() -> dict[str, Any]:
 
 
 DATABASES = {"default": _database()}
+
+#: A request holds a connection for most of its time, so that more at once would only wait for one another.
+REQUEST_THREADS = OPERATOR.database_pool
