@@ -17,16 +17,27 @@ def decide(state: State, event: Wake) -> list[Command]:
 
     A Rest in `executing` means: wait for the calls in flight.
     """
-    for rule in (_recover, _undo, _ended, _asked_to_end, _halt, _paused, _approved, _decided, _unblock):
+    for rule in (_recover, _look_later, _undo, _ended, _asked_to_end, _halt, _paused, _approved, _decided, _unblock):
         commands = rule(state, event.now)
         if commands:
             return commands
     return _go_on(state, event.now)
 
 
-def _recover(state: State, _now: dt.datetime) -> list[Command]:
+def _recover(state: State, now: dt.datetime) -> list[Command]:
     """A call that was begun, and for which nobody waits, was left by a worker that stopped."""
-    return [model.Recover(run_id) for run_id, run in state.runs() if run.calling and run_id not in state.in_flight]
+    left = ((run_id, run) for run_id, run in state.runs() if run.calling and run_id not in state.in_flight)
+    return [model.Recover(run_id) for run_id, run in left if times.may_look(run, now)]
+
+
+def _look_later(state: State, now: dt.datetime) -> list[Command]:
+    """While a write that was not found may still be under way, nothing is begun, nor concluded from it."""
+    at = min((run.look_at for _, run in state.runs() if run.look_at and not times.may_look(run, now)), default=None)
+    if at is None:
+        return []
+    if state.status in FINAL_EXECUTION or state.status is ExecutionStatus.ROLLING_BACK:
+        return [model.Rest(state.status, at)]
+    return [model.Rest(ExecutionStatus.PAUSED if state.control.get("pause") else flow.resting(state), at)]
 
 
 def _undo(state: State, now: dt.datetime) -> list[Command]:

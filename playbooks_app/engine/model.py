@@ -22,8 +22,8 @@ class StepState(NamedTuple):
     """A step as it stands, or one iteration of a step with `for_each`.
 
     `pause` is how long `retry_at` was put off. `order` counts completions; `approval` is the state of its request, `on_timeout`
-    its rule; `calling` says that a call of it was begun and not concluded; `child` is the status of the execution that it
-    started.
+    its rule; `calling` says that a call of it was begun and not concluded, and `look_at` when that, or its undo's, is looked for
+    again; `child` is the status of the execution that it started.
     """
 
     status: StepStatus = StepStatus.NOT_STARTED
@@ -42,6 +42,7 @@ class StepState(NamedTuple):
     undoable: bool = False
     refused: bool = False
     calling: bool = False
+    look_at: dt.datetime | None = None
     child: ExecutionStatus | None = None
     expanded: bool = False
     iterations: tuple["StepState", ...] = ()

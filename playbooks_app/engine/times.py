@@ -24,6 +24,11 @@ def has_come(at: dt.datetime | None, now: dt.datetime) -> bool:
     return at is None or at <= now
 
 
+def may_look(run: StepState, now: dt.datetime) -> bool:
+    """Return whether a call of which nobody knows what became is looked for now: its time has come, or was counted wrongly."""
+    return has_come(run.look_at, now) or _too_far(run.look_at, run.pause or dt.timedelta(0), now)
+
+
 def next_look(state: State, now: dt.datetime) -> dt.datetime | None:
     """Return the first moment at which something is due by itself; None where only people can move it on."""
     found = [at for at in (retries(state), state.deadline, _timers(state, now)) if at is not None]

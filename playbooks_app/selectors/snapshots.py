@@ -215,6 +215,8 @@ class _Seeing:
 
     def _one(self, step: Step, run: StepRun) -> StepState:
         request, undo = self.requests.get(run.approval_id), self.undos.get(run.pk)
+        waits = undo if undo and undo.status == StepStatus.IN_PROGRESS else run
+        calling = waits.status == StepStatus.IN_PROGRESS and waits.call_id is not None
         completed = run.mode == "real" and run.status == StepStatus.COMPLETED
         return StepState(
             status=StepStatus(run.status),
@@ -227,11 +229,12 @@ class _Seeing:
             approval=request.status if request else "",
             on_timeout=request.on_timeout if request else "halt",
             retry_at=run.retry_at,
-            pause=dt.timedelta(seconds=run.error.get("pause", 0)) or None if run.retry_at and run.error else None,
+            pause=dt.timedelta(seconds=waits.error.get("pause", 0)) or None if waits.retry_at and waits.error else None,
             started_at=run.started_at,
             undo=StepStatus(undo.status) if undo else None,
             undoable=completed and (step.rollback is not None or step.kind is StepKind.PLAYBOOK),
             refused=bool(run.error and run.error.get("code") == "refused"),
-            calling=run.status == StepStatus.IN_PROGRESS and run.call_id is not None,
+            calling=calling and waits is run,
+            look_at=waits.retry_at if calling else None,
             child=self.children.get(run.pk),
         )

@@ -14,7 +14,7 @@ from core.errors import DomainError
 from playbooks_app.choices import StepMode, StepStatus
 from playbooks_app.engine import model
 from playbooks_app.models import Execution, StepRun
-from playbooks_app.services import outcomes, steps, waiting
+from playbooks_app.services import looking, outcomes, steps, waiting
 from playbooks_app.services.drive import Drive, Result
 from playbooks_app.services.flights import Flight
 from playbooks_app.spec.schema import Step
@@ -53,8 +53,10 @@ def recover(drive: Drive, command: model.Recover) -> Flight | None:
         drive.place(run, StepStatus.UNCERTAIN, clock.now(), kind=Kind.STEP_WAITING, why="the call's record is missing")
         return None
     action = calls.action_of(row.instance, row.action)
-    settled = False if action.repeatable else calls.look(row)
+    settled = False if action.repeatable else looking.look(drive, row)
     if settled is False:
+        if not action.repeatable and looking.puts_off(drive, run, timeout_of(step)):
+            return None
         return flight_of(run, step, row, repeated=action.repeatable)
     if settled:
         outcome, found = calls.Outcome(output=action.predict(row.params or {})), "by looking"
@@ -75,8 +77,12 @@ def begin(drive: Drive, run: StepRun, step: Step, instance: AdapterInstance, eva
 
 def flight_of(run: StepRun, step: Step, row: CallRow, *, repeated: bool = False) -> Flight:
     """Return a call that is about to be made, or made again after a worker stopped."""
-    timeout = (step.timeout or DEFAULT_TIMEOUT).total_seconds()
-    return Flight(Result(run.step_id, row, calls.Outcome(), outcomes.settle, repeated=repeated), timeout)
+    return Flight(Result(run.step_id, row, calls.Outcome(), outcomes.settle, repeated=repeated), timeout_of(step))
+
+
+def timeout_of(step: Step) -> float:
+    """Return how many seconds the call of a step may take."""
+    return (step.timeout or DEFAULT_TIMEOUT).total_seconds()
 
 
 def intended(

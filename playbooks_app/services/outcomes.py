@@ -15,7 +15,7 @@ from core import canonical, clock
 from playbooks_app.choices import StepMode, StepStatus
 from playbooks_app.engine.decide import after_error
 from playbooks_app.models import StepRun
-from playbooks_app.services import documents, journaling
+from playbooks_app.services import documents, journaling, looking
 from playbooks_app.services.drive import Drive, Result
 from playbooks_app.spec.schema import Step
 
@@ -82,7 +82,7 @@ def _failed(drive: Drive, run: StepRun, step: Step, result: Result, error: error
     unknown = action.effect.is_write and (error.outcome_unknown or _unknown_before(run, result))
     settled = None
     if unknown and not (again and action.repeatable):
-        settled = calls.look(result.call)
+        settled = looking.look(drive, result.call)
         if settled is None:
             outcome = result.outcome if error.outcome_unknown else calls.Outcome(error=errors.CallTimeout(UNANSWERED))
             uncertain(drive, run, result.call, outcome)

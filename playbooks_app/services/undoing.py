@@ -13,7 +13,7 @@ from playbooks_app.choices import StepMode, StepStatus
 from playbooks_app.engine import model
 from playbooks_app.models import StepRun
 from playbooks_app.selectors import snapshots
-from playbooks_app.services import calling, children, outcomes, steps
+from playbooks_app.services import calling, children, looking, outcomes, steps
 from playbooks_app.services.drive import Drive, Result
 from playbooks_app.services.flights import Flight
 from playbooks_app.spec import expressions, templates
@@ -64,7 +64,7 @@ def settle(drive: Drive, result: Result) -> None:
     """Apply what came of an undo."""
     run, now = drive.runs[result.run_id], clock.now()
     done = drive.runs[result.run_id.removeprefix(UNDO)]
-    if _looked(result):
+    if _looked(drive, result):
         outcomes.uncertain(drive, run, result.call, result.outcome)
         return
     drive.batch.calls.append(calls.settle(result.call, result.outcome, now=now))
@@ -84,12 +84,12 @@ def settle(drive: Drive, result: Result) -> None:
     outcomes.report(drive, done, [result.call.pk], ApprovalOutcome.UNDONE)
 
 
-def _looked(result: Result) -> bool:
+def _looked(drive: Drive, result: Result) -> bool:
     """Look where an undo was not answered, and take it as made where it was; return whether nobody can tell."""
     error = result.outcome.error
     if error is None or isinstance(error, errors.Stopped) or not (error.outcome_unknown or result.repeated):
         return False
-    settled = calls.look(result.call)
+    settled = looking.look(drive, result.call)
     if settled:
         result.outcome, result.found = calls.Outcome(output={}), "by looking"
     return settled is None
@@ -105,8 +105,10 @@ def _recover(drive: Drive, run: StepRun) -> Flight | None:
     row = CallRow.objects.select_related("instance").get(pk=run.call_id)
     assert row.instance is not None  # noqa: S101
     repeatable = calls.action_of(row.instance, row.action).repeatable
-    settled = False if repeatable else calls.look(row)
+    settled = False if repeatable else looking.look(drive, row)
     if settled is False:
+        if not repeatable and looking.puts_off(drive, run, calling.DEFAULT_TIMEOUT.total_seconds()):
+            return None
         return _flight(run, row, repeated=repeatable)
     outcome, found = calls.Outcome(output={}), "by looking"
     if settled is None:

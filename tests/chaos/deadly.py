@@ -46,8 +46,8 @@ class Deadly(Adapter):
         return Health(True, "Not asked.")
 
 
-def main() -> None:
-    """Fill an empty database."""
+def fill(adapter: str, source: str) -> list[str]:
+    """Fill an empty database with one adapter and one playbook; return the tokens of two leads and an administrator."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "runbookpilot.settings")
     django.setup()
     call_command("migrate", interactive=False, verbosity=0)
@@ -55,14 +55,14 @@ def main() -> None:
     playbooks = importlib.import_module("playbooks_app.services.playbooks")
     tenant = factories.tenant("acme")
     importlib.import_module("adapters.instances").create(
-        environment=factories.environment(tenant), adapter="deadly-edr", name="edr", actor=factories.SETUP, now=factories.NOW
+        environment=factories.environment(tenant), adapter=adapter, name="edr", actor=factories.SETUP, now=factories.NOW
     )
     author, lead, administrator = (factories.user(role, tenant) for role in (roles.LEAD, roles.LEAD, roles.ADMINISTRATOR))
-    version = playbooks.import_version(tenant=tenant, source=SOURCE, actor=author.actor(), now=factories.NOW)
+    version = playbooks.import_version(tenant=tenant, source=source, actor=author.actor(), now=factories.NOW)
     version = playbooks.submit(version=version, actor=author.actor(), now=factories.NOW)
     playbooks.activate(version=version, actor=lead.actor(), now=factories.NOW)
-    sys.stdout.write(factories.token(administrator))
+    return [factories.token(user) for user in (author, lead, administrator)]
 
 
 if __name__ == "__main__":
-    main()
+    sys.stdout.write(fill("deadly-edr", SOURCE)[-1])

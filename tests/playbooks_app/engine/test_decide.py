@@ -210,6 +210,25 @@ def test_a_step_found_under_way_is_recovered_first():
     assert next_of(of) == [model.Recover("a")]
 
 
+LOOKED_FOR = StepState(status=S.IN_PROGRESS, calling=True, look_at=LATER, pause=dt.timedelta(seconds=9))
+
+
+@pytest.mark.parametrize(("control", "status"), [({}, E.WAITING), ({"pause": {"by": "x"}}, E.PAUSED), ({"cancel": {"by": "x"}}, E.WAITING)])
+def test_what_may_be_under_way_at_a_vendor_is_looked_for_later_and_nothing_else_begins(control, status):
+    of = state(playbook(act("a"), act("b", needs=[])), steps={"a": LOOKED_FOR}, control=control)
+    assert next_of(of) == [model.Rest(status, LATER)]
+
+
+@pytest.mark.parametrize("status", [E.ROLLING_BACK, E.COMPLETED])
+def test_what_has_ended_stays_so_while_something_is_looked_for_later(status):
+    assert next_of(state(playbook(act("a")), steps={"a": LOOKED_FOR}, status=status)) == [model.Rest(status, LATER)]
+
+
+def test_what_is_looked_for_later_than_it_can_be_was_put_off_before_a_clock_was_set_back():
+    run = LOOKED_FOR._replace(look_at=LATER + dt.timedelta(hours=2))
+    assert next_of(state(playbook(act("a")), steps={"a": run})) == [model.Recover("a")]
+
+
 def test_a_call_in_flight_is_waited_for():
     run = StepState(status=S.IN_PROGRESS, calling=True)
     assert next_of(state(playbook(act("a")), steps={"a": run}, in_flight=frozenset({"a"}))) == [model.Rest(E.EXECUTING)]

@@ -44,7 +44,7 @@ KEYED = {"lab.keyed", "lab.unkeyed"}
 OPPOSITE = {"lab.unlooked": "lab.looked", "lab.unkeyed": "lab.keyed"}
 
 #: How the vendor can take a call: whether it carries it out, and what the caller gets to know.
-ANSWERS = ("ok", "refused", "down", "lost before", "lost after", "dies before", "dies after")
+ANSWERS = ("ok", "late", "refused", "down", "lost before", "lost after", "dies before", "dies after")
 ERRORS = {"refused": errors.InvalidRequest, "down": errors.Unavailable, "lost before": errors.CallTimeout, "lost after": errors.CallTimeout}
 
 
@@ -70,23 +70,33 @@ class Laboratory:
 
     def take(self, action, what, key):
         if action in READS:
-            if self.looks_fail:
-                raise errors.Unavailable
-            return {"on": self.is_on(what)}
+            return self._read(what)
         for watcher in self.watchers:
             watcher(action, what)
         answer = self.answers.popleft() if self.answers else "ok"
         if answer == "dies before":
             raise Died
-        done = answer in ("ok", "lost after", "dies after")
+        if answer == "late":
+            # It takes its time, and does it only then.
+            self._pass()
+        done = answer in ("ok", "late", "lost after", "dies after")
         self.sent.append(Sent(action, what, key, done and not (action in KEYED and self._known(action, key))))
-        if self.meanwhile:
-            self.meanwhile.popleft()()
+        if answer != "late":
+            self._pass()
         if answer == "dies after":
             raise Died
         if answer in ERRORS:
             raise ERRORS[answer]
         return {"on": True}
+
+    def _read(self, what):
+        if self.looks_fail:
+            raise errors.Unavailable
+        return {"on": self.is_on(what)}
+
+    def _pass(self):
+        if self.meanwhile:
+            self.meanwhile.popleft()()
 
     def did(self, action, what):
         """How often the vendor carried out an action."""

@@ -21,7 +21,7 @@ from approvals.services import decisions, requests
 from audit import pump
 from audit.selectors import deliveries
 from audit.services import dead_letters
-from core import clock
+from core import clock, uptime
 from core.errors import DomainError
 from playbooks_app.choices import FINAL_EXECUTION
 from playbooks_app.models import Execution, Playbook, PlaybookVersion, StepRun
@@ -56,12 +56,20 @@ class Engine(RuleBasedStateMachine):
         self.lab.watchers.append(self.consented)
         self.allowed, self.problems, self.dying, self.stopped = set(), [], None, False
         self.execution, self.standing, self.pending = None, set(), False
+        self.passed, self.seen = 0.0, self.now
         self.patch.setattr(clock, "now", self.tick)
+        self.patch.setattr(uptime, "seconds", self.up)
         self.actor = self.world.analyst.actor()
 
     def tick(self):
         self.now += dt.timedelta(milliseconds=1)
         return self.now
+
+    def up(self):
+        """The clock of the machine goes on, and never back."""
+        self.passed += max((self.now - self.seen).total_seconds(), 0)
+        self.seen = self.now
+        return self.passed
 
     @initialize(steps=steps_of(), around=AROUND, before=HAPPENINGS, after=HAPPENINGS)
     def start(self, steps, around, before, after):
@@ -163,9 +171,6 @@ class Engine(RuleBasedStateMachine):
 
     def meanwhile_overtaken(self):
         """The vendor takes so long that the lease runs out, and another worker takes the execution over."""
-        action = self.lab.sent[-1].action
-        if action in ("lab.looked", "lab.unlooked") and not self.lab.sent[-1].done:
-            return
         self.now += LEASE
         self.lapse()
         dying, self.dying = self.dying, None

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+import pytest
 from django.db import connection
 
 from accounts.choices import Role
@@ -12,7 +13,7 @@ from adapters.models import AdapterInstance, MockCall, MockScript
 from approvals.choices import Verdict
 from approvals.models import Request
 from approvals.services import decisions
-from core import clock
+from core import clock, uptime
 from incidents.models import Alert
 from playbooks_app.models import Execution, Playbook, PlaybookVersion, StepRun
 from playbooks_app.services import executions, runner
@@ -21,6 +22,7 @@ from tests import factories
 
 READ = {"id": "look", "action": "edr.get_isolation_status", "with": {"host": "h1"}}
 BACK = {"action": "edr.unisolate_host", "with": {"host": "h1"}}
+LONGEST = 35.0
 WRITE = {"id": "isolate", "action": "edr.isolate_host", "with": {"host": "h1"}, "rollback": BACK}
 
 
@@ -96,6 +98,14 @@ def step(execution: Execution, step_id: str) -> StepRun:
 def writes() -> list[str]:
     """What the vendor was really told to do, in order."""
     return list(MockCall.objects.order_by("id").values_list("action", flat=True))
+
+
+def looked_again(execution: Execution, monkeypatch: pytest.MonkeyPatch) -> Execution:
+    """Drive once more when a write that was not found may not be under way any more."""
+    real = uptime.seconds
+    monkeypatch.setattr(uptime, "seconds", lambda: real() + LONGEST)
+    execution.steps.filter(retry_at__isnull=False).update(retry_at=clock.now())
+    return driven(execution)
 
 
 def later(execution: Execution) -> None:
