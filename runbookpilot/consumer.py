@@ -6,6 +6,9 @@ import platform
 
 import django
 
+from core import memory
+from runbookpilot import queues
+
 
 def main() -> None:
     """Take tasks from the broker until told to end; then finish what is under way and give the rest back."""
@@ -28,6 +31,7 @@ def main() -> None:
         without_mingle=True,
         without_heartbeat=True,
     )
+    memory.settle(queues.TASK_MODULES)
     worker.start()
     raise SystemExit(worker.exitcode)
 

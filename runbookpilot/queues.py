@@ -11,3 +11,6 @@ TASK_QUEUES = {
 }
 
 QUEUES = ("alerts", "executions", "controls", "housekeeping")
+
+#: Where tasks are found.
+TASK_MODULES = tuple(path for path in TASK_QUEUES if path.endswith(".tasks"))

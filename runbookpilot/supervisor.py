@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 GRACE = 15.0
 STEADY = 60.0
+#: Seconds that one rests at most which fails again and again, and one that was killed from outside, and has not failed itself.
+LONGEST, AFTER_KILL = 30.0, 2.0
 
 
 @dataclasses.dataclass(slots=True)
@@ -100,7 +102,8 @@ def _keep_alive(child: Child) -> None:
         return
     # One that ran well for a while did not fail at its start: it is given a fresh one.
     child.failures = 1 if time.monotonic() - child.started_at > STEADY else child.failures + 1
-    child.start_at = time.monotonic() + min(0.5 * 2 ** min(child.failures, 8), 30.0)
+    longest = AFTER_KILL if code == -signal.SIGKILL else LONGEST
+    child.start_at = time.monotonic() + min(0.5 * 2 ** min(child.failures, 8), longest)
     child.process = None
     log.error("child_died", child=child.name, code=code, failures=child.failures)
 

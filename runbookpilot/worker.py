@@ -5,8 +5,8 @@ import os
 import django
 from django.core.management import call_command
 
-from core import databases
-from runbookpilot import lifeline
+from core import databases, memory
+from runbookpilot import lifeline, queues
 
 
 def main() -> None:
@@ -16,6 +16,7 @@ def main() -> None:
     # The cluster forks a tree of its own, and none of it may drive on when this process was killed.
     lifeline.hold_every_fork()
     databases.part_at_forks()
+    memory.settle(queues.TASK_MODULES)
     call_command("qcluster")
 
 

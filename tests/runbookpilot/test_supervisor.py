@@ -62,10 +62,10 @@ def test_a_child_is_started(child: Child) -> None:
     assert child.process.poll() is None
 
 
-def died(child: Child) -> None:
+def died(child: Child, *, of: signal.Signals = signal.SIGTERM) -> None:
     supervisor._keep_alive(child)
     assert child.process is not None
-    child.process.send_signal(signal.SIGKILL)
+    child.process.send_signal(of)
     child.process.wait()
     supervisor._keep_alive(child)
 
@@ -87,6 +87,12 @@ def test_the_pause_grows_with_each_failure_and_has_an_end(child: Child) -> None:
     child.failures = 1000
     died(child)
     assert 25 < child.start_at - time.monotonic() <= 30
+
+
+def test_a_child_that_was_killed_from_outside_is_back_soon(child: Child) -> None:
+    child.failures = 1000
+    died(child, of=signal.SIGKILL)
+    assert child.start_at - time.monotonic() <= 2
 
 
 def test_a_child_that_ran_well_for_long_is_started_again_soon(child: Child) -> None:
