@@ -68,7 +68,7 @@ def assess(
     count = sum(map(len, reach.values()))
     if count:
         points = min(count * WEIGHTS["blast_radius"]["each"], WEIGHTS["blast_radius"]["most"])
-        terms.append(_term("blast radius", points, f"{counted(count, 'host, user or service stands', 'hosts, users or services stand')} next to it"))
+        terms.append(_term("blast radius", points, f"{counted(count, 'host, user or service stands', 'hosts, users or services stand')} with it"))
     risk = max(1, min(10, round(1 + sum(float(term["points"]) for term in terms))))
     return Impact(_sentence(action, target, adapter, live, asset, reach), risk, terms, [target] if target else [], reach)
 
