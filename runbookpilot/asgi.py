@@ -18,7 +18,7 @@ from django.http import FileResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
-from core import pieces
+from core import memory, pieces
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "runbookpilot.settings")
 
@@ -117,3 +117,4 @@ async def _in(threads: ThreadPoolExecutor, function: Callable[P, T], *args: P.ar
 
 django.setup(set_prefix=False)
 application = Handler()
+memory.settle([settings.ROOT_URLCONF])
