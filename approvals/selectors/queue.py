@@ -11,6 +11,8 @@ from accounts.models import User
 from accounts.selectors import access, stops
 from approvals.choices import Status
 from approvals.models import Request
+from audit.choices import Kind
+from audit.selectors import entries
 
 #: What the clocks of several machines may differ by.
 SKEW = dt.timedelta(seconds=5)
@@ -110,3 +112,12 @@ def shape(request: Request) -> dict[str, Any]:
             for decision in request.decisions.all()
         ],
     }
+
+
+def why_withdrawn(*, request: Request) -> str:
+    """Return why a request was withdrawn, as the journal has it; empty where it was not."""
+    if request.status != Status.WITHDRAWN:
+        return ""
+    told = entries.queryset().filter(subject_kind="approval", subject_id=str(request.pk), kind=Kind.APPROVAL_WITHDRAWN)
+    data = told.order_by("-id").values_list("data", flat=True).first() or {}
+    return str(data.get("reason", ""))

@@ -68,8 +68,9 @@ def _decider(request: Request, actor: Actor) -> User:
 
 def _check(request: Request, digest: str, now: dt.datetime) -> None:
     if request.status != Status.PENDING:
-        word = request.get_status_display().lower()
-        raise NotPending(f"This request is {word} already.", fields={"status": request.status})
+        why = queue.why_withdrawn(request=request)
+        told = f"{request.get_status_display().lower()} already{f': {why}' if why else ''}"
+        raise NotPending(f"This request is {told.rstrip('.')}.", fields={"status": request.status})
     if request.expires_at <= now:
         raise NotPending("The time to decide this request has run out.")
     if digest != request.digest:

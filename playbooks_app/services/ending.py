@@ -32,6 +32,7 @@ def roll_back(drive: Drive, command: model.RollBack) -> None:
     execution.completed_at = None
     drive.batch.fields |= {"result", "completed_at"}
     drive.set_status(ExecutionStatus.ROLLING_BACK, clock.now(), why=command.why)
+    _withdraw_queued(drive, f"the execution is rolled back: {command.why}")
 
 
 def finish(drive: Drive, command: model.Finish) -> None:
@@ -51,6 +52,18 @@ def finish(drive: Drive, command: model.Finish) -> None:
     drive.note(Kind.EXECUTION_FINISHED, now, status=command.status, result=digest)
     if execution.parent_step_id:
         drive.batch.then.append(functools.partial(_wake_parent, drive))
+    if command.status is ExecutionStatus.CANCELLED:
+        _withdraw_queued(drive, f"the execution was cancelled: {command.why}")
+
+
+def _withdraw_queued(drive: Drive, why: str) -> None:
+    """Let nobody run what was rehearsed and queued for an execution that was cancelled or is undone."""
+    queued = {run.approval_id for run in drive.runs.values() if run.status == StepStatus.SIMULATED and run.approval_id}
+    runs = [run for run in drive.runs.values() if run.approval_id in queued]
+    if runs:
+        # At once with the end: what was clicked already would be called after it.
+        with drive.transaction() as now:
+            consent.close(runs, reason=why, now=now)
 
 
 def _wake_parent(drive: Drive, _now: object) -> None:

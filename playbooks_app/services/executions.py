@@ -319,6 +319,8 @@ def _close(execution_id: uuid.UUID, status: ExecutionStatus, reason: str, actor:
             _leave_unknown(execution, run, now)
         left = list(execution.steps.exclude(status__in=states.ENDED))
         asked = {run.approval_id for run in left if run.approval_id}
+        if status == ExecutionStatus.ABANDONED:
+            asked |= {run.approval_id for run in execution.steps.filter(status=StepStatus.SIMULATED) if run.approval_id}
         consent.close(execution.steps.filter(approval_id__in=asked), reason=reason or f"the execution was {status}", now=now)
         for run in left:
             steps.place(execution, run, StepStatus.CANCELLED, now)

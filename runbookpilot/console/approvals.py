@@ -222,7 +222,8 @@ def _seats(row: Request, votes: list[Any]) -> list[dict[str, Any]]:
 def _news(row: Request, votes: list[Any]) -> str:
     """Return what happened last, for a page that was drawn before."""
     if row.status == Status.WITHDRAWN:
-        return "This request was withdrawn: it is no longer needed, or what would be sent has changed."
+        why = queues.why_withdrawn(request=row) or "it is no longer needed, or what would be sent has changed"
+        return f"This request was withdrawn: {why.rstrip('.')}."
     if row.status == Status.EXPIRED:
         return "The time to decide has run out."
     if votes:

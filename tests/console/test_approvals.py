@@ -5,6 +5,7 @@ import pytest
 from accounts.services import stops
 from approvals.models import Request
 from core import clock
+from playbooks_app.services import executions
 from tests.console import worlds
 from tests.factories import SETUP
 
@@ -46,6 +47,15 @@ def test_a_stale_digest_decides_nothing(world):
     text = world.act("analyst", f"now/approvals/{row.pk}/decide", verdict="approve", digest="0" * 64).content.decode()
     assert "no longer what would be done" in text
     assert row.decisions.count() == 0
+
+
+def test_a_late_click_is_told_why_the_request_was_withdrawn(world):
+    world.receive()
+    row, lead = world.pending(), world.people["lead"].actor()
+    executions.cancel(execution_id=world.execution().pk, reason="false alarm", actor=lead, now=clock.now())
+    world.drive()
+    text = decide(world, "analyst", "approve", row).content.decode()
+    assert "This request is withdrawn already: a person cancelled it." in text
 
 
 def test_a_viewer_reads_why_they_may_not_decide(world):

@@ -24,7 +24,7 @@ def hold(execution, laboratory):
     runs = {run.step_id: run for run in execution.steps.all()}
     return [
         *_numbers(told), *_chain(execution), *_legal(told), *_once(laboratory), *_claims(runs, laboratory), *_backwards(told),
-        *_stuck(execution, runs),
+        *_stuck(execution, runs), *_withdrawn(execution, runs),
     ]  # fmt: skip
 
 
@@ -123,6 +123,15 @@ def _stuck(execution, runs):
     if Execution.objects.filter(parent_step__execution=execution).exclude(status__in=FINAL_EXECUTION).exists():
         return
     yield f"it is {execution.status} and waits for nobody: {[(run.step_id, run.status) for run in runs.values()]}"
+
+
+def _withdrawn(execution, runs):
+    """Nobody can run a call of an execution that was cancelled, abandoned or undone."""
+    if execution.status not in ("cancelled", "abandoned", "rolling_back", "rolled_back"):
+        return
+    asked = [run.approval_id for run in runs.values() if run.approval_id]
+    for request in Request.objects.filter(pk__in=asked, status__in=["pending", "approved"]):
+        yield f"it is {execution.status}, and its request to {request.title} is {request.status}"
 
 
 def derived(execution):
