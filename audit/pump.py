@@ -24,8 +24,8 @@ ATTEMPTS = 12
 #: A worker that was killed holds its delivery no longer than this; handlers are safe to run twice.
 HOLD = dt.timedelta(seconds=25)
 GRACE = dt.timedelta(seconds=5)
-#: No pause is this long.
-FARTHEST = dt.timedelta(minutes=10)
+#: What the clocks of several machines may differ by.
+SKEW = dt.timedelta(seconds=5)
 #: Failed tasks that are kept at most, so that whoever fills a queue with nonsense does not fill the database.
 MOST_TASKS = 1000
 #: A delivery that could not be looked at stands here already.
@@ -63,7 +63,7 @@ _READ = Read(lambda delivery: Delivery.objects.select_related("entry").filter(pk
 
 def _claimed(row: Delivery, now: dt.datetime) -> bool:
     """Hold a delivery that was just read, and count the attempt; return whether it was due and nobody else was faster."""
-    if row.dead_at is not None or now < row.next_at <= now + FARTHEST:
+    if row.dead_at is not None or now < row.next_at <= now + _farthest(row.attempts):
         return False
     read = {"id": row.pk, "attempts": row.attempts, "next_at": row.next_at, "dead_at": None}
     row.attempts, row.next_at = row.attempts + 1, now + HOLD
@@ -88,8 +88,16 @@ def due(*, now: dt.datetime, limit: int = 200) -> dict[str, list[uuid.UUID]]:
 
 
 def _due_at(now: dt.datetime) -> Q:
-    """Return the condition that a delivery is due; one that stands further ahead than any pause was noted before a clock was set back."""
-    return Q(next_at__lte=now) | Q(next_at__gt=now + FARTHEST)
+    """Return the condition that a delivery is due; one that stands further ahead than its pause was noted before a clock was set back."""
+    misdated = Q(next_at__gt=now + _farthest(ATTEMPTS))
+    for attempts in range(ATTEMPTS):
+        misdated |= Q(attempts=attempts, next_at__gt=now + _farthest(attempts))
+    return Q(next_at__lte=now) | misdated
+
+
+def _farthest(attempts: int) -> dt.timedelta:
+    """Return how far ahead a delivery can stand after so many attempts."""
+    return max(HOLD, _pause(attempts)) + SKEW
 
 
 def keep(path: str, arguments: Mapping[str, Any], error: Exception) -> None:

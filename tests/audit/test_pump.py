@@ -68,6 +68,19 @@ def test_one_whose_worker_was_killed_is_due_again_within_half_a_minute(delivery:
     assert list(pump.due(now=clock.now() + dt.timedelta(seconds=30)).values()) == [[delivery.pk]]
 
 
+@pytest.mark.parametrize(("attempts", "seconds"), [(0, 31), (4, 31), (6, 70), (12, 306)])
+def test_one_that_stands_further_ahead_than_its_pause_is_due(delivery: Delivery, attempts: int, seconds: int) -> None:
+    Delivery.objects.update(attempts=attempts, next_at=clock.now() + dt.timedelta(seconds=seconds))
+    assert [delivery.id] in pump.due(now=clock.now()).values()
+
+
+@pytest.mark.parametrize(("attempts", "seconds"), [(1, 25), (4, 25), (6, 64), (12, 300)])
+def test_one_that_waits_for_its_next_try_is_left_alone(delivery: Delivery, attempts: int, seconds: int) -> None:
+    Delivery.objects.update(attempts=attempts, next_at=clock.now() + dt.timedelta(seconds=seconds))
+    assert pump.due(now=clock.now()) == {}
+    assert not pump.deliver(delivery_id=delivery.pk, now=clock.now())
+
+
 def test_one_that_was_held_before_a_clock_was_set_back_is_due(delivery: Delivery) -> None:
     Delivery.objects.update(next_at=clock.now() + dt.timedelta(hours=2))
     assert [delivery.id] in pump.due(now=clock.now()).values()
