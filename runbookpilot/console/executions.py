@@ -102,6 +102,7 @@ def item(request: HttpRequest, execution_id: uuid.UUID) -> HttpResponse:
         "final": row.status in FINAL_EXECUTION,
         "paused": bool(row.control.get("pause")),
         "works": access.may(frame.person(request), Permission.WORK_EXECUTIONS, row.tenant_id),
+        "administers": access.may(frame.person(request), Permission.MANAGE_TENANT, row.tenant_id),
         **_tab(request, row, steps, stream),
         "writes": "drill" if row.drill and not places.here(request).stopped_in(row.tenant_id) else places.here(request).writes,
         "now": clock.now(),

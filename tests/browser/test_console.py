@@ -15,9 +15,11 @@ from adapters.models import MockCall
 from approvals.models import Request
 from approvals.services import decisions
 from audit.selectors import entries
+from audit.services import checkpoints
 from compliance.models import EvidenceBundle
 from core import clock
 from core.actors import system
+from incidents.models import Alert
 from incidents.services import alerts
 from playbooks_app.models import Execution, Playbook
 from tests import factories
@@ -234,6 +236,38 @@ def test_no_page_is_wider_than_the_screen_or_complains(page: Any, site: str, log
         if page.evaluate("document.documentElement.scrollWidth") > 1280:
             wide.append(path)
     assert wide == []
+
+
+def test_an_entry_with_its_proof_fits_a_phone(page: Any, site: str, log_in: Any) -> None:
+    checkpoints.make(now=clock.now())
+    page.set_viewport_size({"width": 390, "height": 844})
+    log_in("analyst")
+    entry = entries.last_of(f"execution:{Execution.objects.earliest('id').pk}")
+    page.goto(f"{site}/admin/system/audit/entries/{entry.id}?proof=1")
+    assert page.locator("text=runbookpilot audit check-proof").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_long_names_leave_the_rule_of_an_alert_its_place(page: Any, site: str, log_in: Any) -> None:
+    Alert.objects.update(host="ws-1000.branch-office.example.org", user="somebody.with-a-long-name@example.org")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    log_in("analyst")
+    page.goto(f"{site}/admin/alerts")
+    rule, _technique, _severity, _confidence, host, *_rest = (cell.bounding_box()["width"] for cell in page.locator("tbody tr").first.locator("td").all())
+    assert rule > 1.2 * host
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+
+
+def test_one_that_was_given_up_is_abandoned_where_it_stands(page: Any, site: str, log_in: Any) -> None:
+    run = Execution.objects.filter(status="awaiting_approval").earliest("id")
+    Execution.objects.filter(pk=run.pk).update(given_up_at=clock.now(), losses=5, status="awaiting_input")
+    log_in("analyst")
+    page.goto(f"{site}/admin/now/executions/{run.pk}")
+    page.click("button[data-dialog=abandon]")
+    page.fill("dialog[open] textarea", "nobody needs it")
+    page.click("dialog[open] button[value=abandon]")
+    page.wait_for_selector("text=It was abandoned.")
+    assert Execution.objects.get(pk=run.pk).status == "abandoned"
 
 
 def test_what_an_attacker_writes_into_an_alert_runs_nowhere(page: Any, site: str, log_in: Any) -> None:

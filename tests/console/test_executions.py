@@ -6,7 +6,7 @@ from adapters.models import AdapterInstance, MockCall, MockScript
 from approvals.choices import Verdict
 from approvals.services import decisions
 from core import clock
-from playbooks_app.models import Playbook
+from playbooks_app.models import Execution, Playbook
 from playbooks_app.services import runner
 
 
@@ -160,3 +160,27 @@ def test_a_playbook_is_started_on_an_alert(world):
     world.act("analyst", "now/executions/start", playbook=playbook.pk, alert=alert.pk)
     assert world.execution().alert == alert
     assert world.execution().started_by == "acme-analyst"
+
+
+@pytest.fixture
+def given_up(world):
+    world.receive()
+    Execution.objects.filter(pk=world.execution().pk).update(given_up_at=clock.now(), losses=5, status="awaiting_input")
+    return world
+
+
+def test_of_one_that_was_given_up_only_what_is_not_refused_is_offered(given_up):
+    text = given_up.page("analyst", path(given_up)).content.decode()
+    assert [name for name in ("pause", "resume", "cancel", "rollback", "abandon", "note") if f'data-dialog="{name}"' in text] == ["abandon", "note"]
+
+
+def test_one_that_was_given_up_is_abandoned(given_up):
+    assert "It was abandoned." in act(given_up, act="abandon", reason="nobody needs it")
+    assert given_up.execution().status == "abandoned"
+
+
+@pytest.mark.parametrize(("name", "offered"), [("viewer", False), ("analyst", False), ("administrator", True)])
+def test_dead_letters_are_offered_to_those_who_may_see_them(given_up, name, offered):
+    text = given_up.page(name, path(given_up)).content.decode()
+    assert ('system/dead-letters">send its dead letter again' in text) is offered
+    assert ("an administrator sends its dead letter again" in text) is not offered
