@@ -63,6 +63,12 @@ def drop(
         Delivery.objects.filter(id=row.id).delete()
 
 
+def drop_all(*, stream: str, handler: str, reason: str, actor: Actor, now: dt.datetime) -> None:
+    """Forget, in the caller's transaction, the dead letters of a stream for `handler`: there is nothing left for it to do."""
+    for row in deliveries.dead_letters().filter(entry__stream=stream, handler=handler):
+        drop(delivery_id=row.id, reason=reason, actor=actor, now=now)
+
+
 def _locked(delivery_id: uuid.UUID, tenant_ids: Collection[uuid.UUID] | None) -> Delivery:
     row = deliveries.dead_letters(tenant_ids).select_for_update(of=("self",)).filter(id=delivery_id).first()
     if row is None:

@@ -16,6 +16,7 @@ from adapters.choices import Effect
 from adapters.models import Call
 from audit.choices import Kind
 from audit.journal import Tail
+from audit.services import dead_letters
 from core import canonical, clock, tasks, tracing, writes
 from core.actors import Actor
 from core.errors import Conflict, Invalid, NotFound
@@ -28,6 +29,7 @@ from playbooks_app.spec import loader
 from playbooks_app.spec.schema import Level, Playbook, StepKind
 
 ADVANCE = "playbooks_app.tasks.advance"
+TAKE_UP_AGAIN = "playbooks_app.tasks.take_up_again"
 LONGEST_NOTE = 20_000
 #: When the sweep looks for an execution that was started: by then its entry has woken a worker, if the broker lost nothing.
 UNTAKEN = dt.timedelta(seconds=10)
@@ -329,6 +331,8 @@ def _close(execution_id: uuid.UUID, status: ExecutionStatus, reason: str, actor:
         execution.fence, execution.wake_at, execution.given_up_at = execution.fence + 1, None, None
         execution.save(update_fields=["status", "completed_at", "result", "fence", "wake_at", "given_up_at"])
         journaling.of_execution(execution, Kind.EXECUTION_FINISHED, now=now, actor=actor, status=status, reason=reason[:500])
+        why = f"The execution was {status}."
+        dead_letters.drop_all(stream=journaling.stream_of(execution), handler=TAKE_UP_AGAIN, reason=why, actor=actor, now=now)
         if execution.parent_step is not None:
             woken(execution.parent_step.execution, now)
     return execution

@@ -26,7 +26,6 @@ from playbooks_app.services.leases import Lease
 log = structlog.get_logger(__name__)
 
 MOST = 5
-TAKE_UP_AGAIN = "playbooks_app.tasks.take_up_again"
 WAITS_FOR = "somebody who mends what kills the worker, and sends the dead letter again"
 
 
@@ -68,7 +67,7 @@ def _give_up(execution: Execution, lease: Lease, now: dt.datetime) -> None:
             execution, Kind.EXECUTION_GIVEN_UP, now=now, status=execution.status, losses=execution.losses, steps=at
         )
         (entry_id,) = journal.append_all([fact])
-        dead_letters.keep(entry_id=entry_id, handler=TAKE_UP_AGAIN, error=_words(execution, at), now=now)
+        dead_letters.keep(entry_id=entry_id, handler=executions.TAKE_UP_AGAIN, error=_words(execution, at), now=now)
     log.error("execution_given_up", execution=str(execution.pk), losses=execution.losses, steps=at)
 
 

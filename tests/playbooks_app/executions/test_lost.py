@@ -165,6 +165,14 @@ def test_one_that_is_given_up_can_be_abandoned_and_says_what_nobody_knows(world,
     executions.abandon(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
     run = step(execution, "a")
     assert (run.status, run.error["outcome_unknown"]) == ("cancelled", True)
-    dead_letters.send(delivery_id=letter().id, actor=factories.SETUP, now=clock.now())
-    pump.deliver_all(streams=[f"execution:{execution.pk}"], now=clock.now())
     assert driven(execution).status == "abandoned"
+
+
+@pytest.mark.parametrize("service", [executions.abandon, executions.complete])
+def test_the_dead_letter_of_one_that_a_person_ended_is_gone_and_the_journal_says_why(world, deadly, service):
+    execution = world.begin(read("bad"))
+    killed(execution, lost.MOST + 1)
+    service(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+    assert not deliveries.dead_letters().exists()
+    told = entries.last_of(f"tenant:{world.tenant.pk}")
+    assert (told.kind, told.data["reason"][:17]) == ("delivery:dropped", "The execution was")
