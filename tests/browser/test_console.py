@@ -238,6 +238,15 @@ def test_no_page_is_wider_than_the_screen_or_complains(page: Any, site: str, log
     assert wide == []
 
 
+def test_on_a_phone_the_rule_of_an_alert_is_read_in_words(page: Any, site: str, log_in: Any) -> None:
+    Alert.objects.update(host="ws-1000.branch-office.example.org", user="somebody.with-a-long-name@example.org")
+    page.set_viewport_size({"width": 390, "height": 844})
+    log_in("analyst")
+    page.goto(f"{site}/admin/alerts")
+    assert page.locator("tbody tr td").first.bounding_box()["width"] > 140
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_an_entry_with_its_proof_fits_a_phone(page: Any, site: str, log_in: Any) -> None:
     checkpoints.make(now=clock.now())
     page.set_viewport_size({"width": 390, "height": 844})
