@@ -13,8 +13,9 @@ from adapters import instances
 from approvals.choices import Outcome, Verdict
 from approvals.models import Request
 from approvals.services import decisions, requests
-from audit import pump
-from audit.selectors import deliveries
+from audit import journal, pump
+from audit.choices import Kind
+from audit.selectors import deliveries, entries
 from audit.services import dead_letters, keys
 from compliance.services import bundles, controls, evidence, frameworks, mappings, verify
 from core import clock, ids
@@ -138,6 +139,14 @@ def _() -> Call:
 @of(dead_letters.drop)
 def _() -> Call:
     return by(dead_letters.drop, delivery_id=_dead_letter(), reason="nonsense")
+
+
+@of(dead_letters.drop_all)
+def _() -> Call:
+    journal.append(stream="s", kind=Kind.ALERT_RECEIVED, actor=SETUP, now=NOW, subject=("alert", "1"))
+    entry_id = entries.queryset().get(stream="s").pk
+    dead_letters.keep(entry_id=entry_id, handler="done", error="x", now=NOW)
+    return by(dead_letters.drop_all, stream="s", handler="done", reason="nothing is left to do")
 
 
 @of(instances.create)
