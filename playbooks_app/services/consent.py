@@ -4,14 +4,24 @@ import datetime as dt
 import uuid
 from collections.abc import Iterable
 
+from django.db.models import QuerySet
+
 from adapters.choices import CallStatus
 from adapters.models import Call
 from approvals.choices import Outcome
 from approvals.models import Request
 from approvals.services import requests
 from playbooks_app.choices import StepStatus
-from playbooks_app.models import StepRun
+from playbooks_app.engine import states
+from playbooks_app.models import Execution, StepRun
 from playbooks_app.services import documents, journaling
+
+
+def standing(execution: Execution, *, queued: bool) -> QuerySet[StepRun]:
+    """Return the steps with a consent that a step left open needs; with `queued`, also one for what was rehearsed."""
+    ended = [status for status in states.ENDED if not (queued and status is StepStatus.SIMULATED)]
+    left = execution.steps.exclude(status__in=ended).exclude(approval_id=None)
+    return execution.steps.filter(approval_id__in=list(left.values_list("approval_id", flat=True)))
 
 
 def close(runs: Iterable[StepRun], *, reason: str, now: dt.datetime) -> None:

@@ -320,10 +320,8 @@ def _close(execution_id: uuid.UUID, status: ExecutionStatus, reason: str, actor:
         for run in under_way:
             _leave_unknown(execution, run, now)
         left = list(execution.steps.exclude(status__in=states.ENDED))
-        asked = {run.approval_id for run in left if run.approval_id}
-        if status == ExecutionStatus.ABANDONED:
-            asked |= {run.approval_id for run in execution.steps.filter(status=StepStatus.SIMULATED) if run.approval_id}
-        consent.close(execution.steps.filter(approval_id__in=asked), reason=reason or f"the execution was {status}", now=now)
+        why, standing = f"the execution was {status}", consent.standing(execution, queued=status == ExecutionStatus.ABANDONED)
+        consent.close(standing, reason=reason or why, now=now)
         for run in left:
             steps.place(execution, run, StepStatus.CANCELLED, now)
         execution.completed_at, execution.result = now, {"outcome": status.value, "why": reason[:500]}
@@ -331,7 +329,6 @@ def _close(execution_id: uuid.UUID, status: ExecutionStatus, reason: str, actor:
         execution.fence, execution.wake_at, execution.given_up_at = execution.fence + 1, None, None
         execution.save(update_fields=["status", "completed_at", "result", "fence", "wake_at", "given_up_at"])
         journaling.of_execution(execution, Kind.EXECUTION_FINISHED, now=now, actor=actor, status=status, reason=reason[:500])
-        why = f"The execution was {status}."
         dead_letters.drop_all(stream=journaling.stream_of(execution), handler=TAKE_UP_AGAIN, reason=why, actor=actor, now=now)
         if execution.parent_step is not None:
             woken(execution.parent_step.execution, now)
@@ -345,8 +342,8 @@ def _must_be_driven(execution: Execution) -> None:
 
 def _leave_unknown(execution: Execution, run: StepRun, now: dt.datetime) -> None:
     """Say of a call whose worker was lost that nobody knows what became of it, before its step is cancelled."""
-    outcome = calls.Outcome(error=errors.CallTimeout("The worker was lost before the answer was recorded."))
-    call = calls.conclude(Call.objects.get(pk=str(run.call_id)), outcome, now=now)
+    lost = errors.CallTimeout("The worker was lost before the answer was recorded.")
+    call = calls.conclude(Call.objects.get(pk=str(run.call_id)), calls.Outcome(error=lost), now=now)
     if run.effect != Effect.READ:
         run.error = call.error
         steps.change(run, StepStatus.UNCERTAIN, now)
@@ -363,8 +360,7 @@ def step_of(execution: Execution, step_id: str) -> StepRun:
 
 
 def _note(execution: Execution, run: StepRun | None, text: str, actor: Actor, now: dt.datetime) -> Note:
-    text = text.strip()
-    if not text or len(text) > LONGEST_NOTE:
+    if not (text := text.strip()) or len(text) > LONGEST_NOTE:
         raise Invalid(f"A note has 1 to {LONGEST_NOTE} characters.", fields={"note": "is empty or too long"})
     row = Note.objects.create(execution=execution, step=run, author=actor.name, text=text, at=now)
     digest = canonical.sha256(text.encode())

@@ -175,4 +175,4 @@ def test_the_dead_letter_of_one_that_a_person_ended_is_gone_and_the_journal_says
     service(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
     assert not deliveries.dead_letters().exists()
     told = entries.last_of(f"tenant:{world.tenant.pk}")
-    assert (told.kind, told.data["reason"][:17]) == ("delivery:dropped", "The execution was")
+    assert (told.kind, told.data["reason"][:17]) == ("delivery:dropped", "the execution was")
