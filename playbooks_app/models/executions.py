@@ -66,7 +66,8 @@ class Execution(Governed):
             models.Index(fields=["wake_noted_at"], condition=models.Q(wake_at__isnull=False), name="execution_misdated"),
             models.Index(fields=["id"], condition=~models.Q(lease_owner=""), name="execution_driven"),
             models.Index(
-                fields=["id"],
+                # SQLite looks nothing up in an index by whose columns nobody asks.
+                fields=["status"],
                 condition=models.Q(status=ExecutionStatus.EXECUTING, lease_owner="", wake_at__isnull=True),
                 name="execution_unseen",
             ),

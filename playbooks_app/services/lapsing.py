@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from core.literals import Literal
 from playbooks_app.models import Execution
 from playbooks_app.services import leases
 
@@ -24,7 +25,7 @@ _seen: dict[uuid.UUID, tuple[tuple[Any, ...], float]] = {}
 def end(*, now: dt.datetime) -> int:
     """Look at the leases that are held, and end those that have lapsed; return how many. Called over and over."""
     began = time.monotonic()
-    rows = list(_held().values_list("pk", *SEEN))
+    rows = list(held().values_list("pk", *SEEN))
     seen_at = time.monotonic()
     found: dict[uuid.UUID, tuple[tuple[Any, ...], float]] = {}
     for execution_id, *values in rows:
@@ -36,8 +37,9 @@ def end(*, now: dt.datetime) -> int:
     return sum(_ended(execution_id, values, now) for execution_id, (values, since) in found.items() if began - since >= least)
 
 
-def _held() -> QuerySet[Execution]:
-    rows: QuerySet[Execution] = Execution.objects.exclude(lease_owner="").filter(lease_until__isnull=False)
+def held() -> QuerySet[Execution]:
+    """Return the executions of which somebody holds a lease."""
+    rows: QuerySet[Execution] = Execution.objects.exclude(lease_owner=Literal("")).filter(lease_until__isnull=False)
     return rows
 
 

@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet
 
 from audit.selectors.entries import EntryView
 from core import clock, tasks
+from core.literals import Literal
 from playbooks_app.choices import ExecutionStatus
 from playbooks_app.engine import times
 from playbooks_app.models import Execution
@@ -36,7 +37,7 @@ def take_up_again(*, entry: EntryView) -> None:
 
 def due(*, now: dt.datetime) -> QuerySet[Execution]:
     """Return the executions that a worker has to look at. No arm of the condition covers one that has ended and rests."""
-    unseen = Q(status=ExecutionStatus.EXECUTING, lease_owner="", wake_at__isnull=True)
+    unseen = Q(status=Literal(ExecutionStatus.EXECUTING), lease_owner=Literal(""), wake_at__isnull=True)
     # That was noted before a clock was set back: whoever drives it counts anew what lies too far ahead.
     misdated = Q(wake_at__isnull=False, wake_noted_at__gt=now + times.SKEW)
     rows: QuerySet[Execution] = Execution.objects.filter(Q(wake_at__lte=now) | unseen | misdated, given_up_at=None)
