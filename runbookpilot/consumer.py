@@ -32,6 +32,7 @@ def main() -> None:
         without_heartbeat=True,
     )
     memory.settle(queues.TASK_MODULES)
+    os.nice(queues.NICENESS)
     worker.start()
     raise SystemExit(worker.exitcode)
 

@@ -14,3 +14,5 @@ QUEUES = ("alerts", "executions", "controls", "housekeeping")
 
 #: Where tasks are found.
 TASK_MODULES = tuple(path for path in TASK_QUEUES if path.endswith(".tasks"))
+#: How far workers stand back behind the web, the database and whoever keeps time, where a processor is wanted by all of them.
+NICENESS = 5

@@ -17,6 +17,7 @@ def main() -> None:
     lifeline.hold_every_fork()
     databases.part_at_forks()
     memory.settle(queues.TASK_MODULES)
+    os.nice(queues.NICENESS)
     call_command("qcluster")
 
 

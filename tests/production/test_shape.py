@@ -1,5 +1,6 @@
 """Alerts in, decisions, outages of the broker: the production shape as its users and its operator see it."""
 
+import os
 import signal
 import time
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from celery import Celery
 
+from runbookpilot.queues import NICENESS
 from tests.chaos.tree import CLI
 from tests.production.shape import Production, Watcher, alert_of, until
 
@@ -32,6 +34,12 @@ def test_an_alert_runs_to_its_approval_and_after_it_to_its_end(house: Production
     seen.reaches("awaiting_approval", "ws-story")
     approve_all(house, seen, "ws-story")
     assert seen.eyes.rows("SELECT count(*) FROM adapters_mockcall WHERE action = 'edr.isolate_host'") == [(1,)]
+
+
+def test_workers_stand_back_where_the_web_wants_the_processor_too(house: Production) -> None:
+    workers = house.children("runbookpilot.consumer")
+    assert [os.getpriority(os.PRIO_PROCESS, pid) for pid in workers] == [NICENESS]
+    assert os.getpriority(os.PRIO_PROCESS, house.running["web"].pid) == 0
 
 
 def test_each_kind_of_work_stands_in_its_queue(house: Production) -> None:
