@@ -29,7 +29,7 @@ SKEW = dt.timedelta(seconds=5)
 #: Failed tasks that are kept at most, so that whoever fills a queue with nonsense does not fill the database.
 MOST_TASKS = 1000
 #: A delivery that could not be looked at stands here already.
-OWN = "audit.tasks.deliver"
+OWN = ("audit.tasks.deliver", "audit.tasks.deliver_several")
 KILLED = "Whoever ran it was killed while doing so, each time."
 
 
@@ -102,7 +102,7 @@ def _farthest(attempts: int) -> dt.timedelta:
 
 def keep(path: str, arguments: Mapping[str, Any], error: Exception) -> None:
     """Keep a task that failed, so that it is tried again, and is a dead letter in the end; one that is kept stays as it is."""
-    if path == OWN:
+    if path in OWN:
         return
     key = canonical.digest({"path": path, "arguments": arguments})
     if Delivery.objects.filter(key=key).exists() or Delivery.objects.filter(entry=None).count() >= MOST_TASKS:

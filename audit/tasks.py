@@ -1,6 +1,7 @@
 """What a worker does for the journal."""
 
 import uuid
+from collections.abc import Sequence
 
 from audit import pump
 from audit.services import checkpoints
@@ -13,6 +14,11 @@ MOST_CHECKPOINTS = 20
 def deliver(*, delivery_id: str) -> bool:
     """Deliver one entry to its handler."""
     return pump.deliver(delivery_id=uuid.UUID(delivery_id), now=clock.now())
+
+
+def deliver_several(*, delivery_ids: Sequence[str]) -> int:
+    """Deliver entries one after another; return how many were ours to deliver. What is left is found by the sweep."""
+    return sum(deliver(delivery_id=delivery_id) for delivery_id in delivery_ids)
 
 
 def sweep() -> int:

@@ -18,7 +18,7 @@ from kombu.connection import Connection
 
 from core import tasks
 from core.tasks import Message
-from runbookpilot import acknowledging, broker
+from runbookpilot import acknowledging, broker, nudges
 
 log = structlog.get_logger(__name__)
 
@@ -77,11 +77,16 @@ def _end_slices(**_: Any) -> None:
 
 
 def send(message: Message) -> None:
-    """Put one task into its queue; raises what the broker's client raises, and does nothing while the broker is gone."""
+    """Put one task into its queue; raises what the broker's client raises, and does nothing while the broker is gone.
+
+    Word of a delivery is gathered for a moment.
+    """
     if broker.is_gone():
         log.debug("broker_gone", task=message.path)
-        return
-    _publish(message)
+    elif message.path == nudges.ONE:
+        _nudges.gather(message)
+    else:
+        _publish(message)
 
 
 def spread(messages: Sequence[Message]) -> int:
@@ -125,3 +130,6 @@ def _publish(message: Message) -> bool:
             broker.found_gone()
             raise
     return True
+
+
+_nudges = nudges.Nudges(_publish)

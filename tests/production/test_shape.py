@@ -47,7 +47,7 @@ def test_each_kind_of_work_stands_in_its_queue(house: Production) -> None:
     house.running["worker"].wait(70)
     house.rest("alerts", house.tokens[0], alert_of("ws-queued"))
     with house.redis.client as client:
-        assert client.llen("alerts") == 1
+        until(lambda: client.llen("alerts") == 1, "no word of the alert stands in its queue")
     status, text = house.get("metrics")
     assert status == 200
     assert 'runbookpilot_queue_depth{queue="alerts"} 1.0' in text
