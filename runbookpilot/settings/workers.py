@@ -23,7 +23,8 @@ CALL_THREADS = OPERATOR.call_threads
 Q_CLUSTER = {
     "name": "runbookpilot",
     "orm": "default",
-    "workers": 2,
+    # Each waits for one vendor at a time.
+    "workers": 4,
     "timeout": 120,
     "retry": 180,
     "max_attempts": 3,
