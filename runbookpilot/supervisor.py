@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 GRACE = 15.0
 STEADY = 60.0
 #: Seconds that one rests at most which fails again and again, and one that was killed from outside, and has not failed itself.
-LONGEST, AFTER_KILL = 30.0, 2.0
+LONGEST, AFTER_KILL = 30.0, 0.5
 
 
 @dataclasses.dataclass(slots=True)
