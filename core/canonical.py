@@ -50,11 +50,10 @@ def plain(value: object) -> object:
 
 def _plain(value: object, odd: list[object]) -> object:  # noqa: C901
     """Return the plain form; what sorts or prints otherwise in the standard library than in RFC 8785 is noted in `odd`."""
-    kind = type(value)
-    if value is None or kind is bool or (kind is str and value.isascii()):  # type: ignore[attr-defined]
+    if value is None or type(value) is bool or (type(value) is str and value.isascii()):
         return value
-    if kind is dict:
-        return {_key(key, odd): _plain(item, odd) for key, item in value.items()}  # type: ignore[attr-defined]
+    if type(value) is dict:
+        return {_key(key, odd): _plain(item, odd) for key, item in value.items()}
     if isinstance(value, enum.Enum):
         return _plain(value.value, odd)
     if isinstance(value, str):
