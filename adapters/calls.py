@@ -21,7 +21,7 @@ from adapters import breakers, errors, guard, instances, limits, registry
 from adapters.choices import CallPurpose, CallStatus, Mode
 from adapters.contract import Action, Adapter, CallContext, looking
 from adapters.models import AdapterInstance, Call
-from core import canonical, clock, databases
+from core import canonical, clock, databases, turns
 from core.actors import system
 from core.errors import DomainError
 
@@ -133,7 +133,9 @@ def _made(
     def make() -> dict[str, Any]:
         if not adapter.local:
             databases.give_back()
-        with guard.permitted() if action.effect.is_write else contextlib.nullcontext():
+        permitted = guard.permitted() if action.effect.is_write else contextlib.nullcontext()
+        waiting = contextlib.nullcontext() if adapter.local else turns.given_up()
+        with permitted, waiting:
             found = adapter.execute(action.name, params, context)
         return action.read(found.output)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from audit import pump
 from audit.services import checkpoints
-from core import clock, tasks
+from core import clock, tasks, turns
 
 #: In one run; the next goes on.
 MOST_CHECKPOINTS = 20
@@ -13,7 +13,8 @@ MOST_CHECKPOINTS = 20
 
 def deliver(*, delivery_id: str) -> bool:
     """Deliver one entry to its handler."""
-    return pump.deliver(delivery_id=uuid.UUID(delivery_id), now=clock.now())
+    with turns.taken():
+        return pump.deliver(delivery_id=uuid.UUID(delivery_id), now=clock.now())
 
 
 def deliver_several(*, delivery_ids: Sequence[str]) -> int:

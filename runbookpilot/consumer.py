@@ -6,7 +6,7 @@ import platform
 
 import django
 
-from core import memory
+from core import memory, turns
 from runbookpilot import queues
 
 
@@ -32,6 +32,7 @@ def main() -> None:
         without_heartbeat=True,
     )
     memory.settle(queues.TASK_MODULES)
+    turns.limit(queues.TURNS)
     os.nice(queues.NICENESS)
     worker.start()
     raise SystemExit(worker.exitcode)

@@ -16,3 +16,5 @@ QUEUES = ("alerts", "executions", "controls", "housekeeping")
 TASK_MODULES = tuple(path for path in TASK_QUEUES if path.endswith(".tasks"))
 #: How far workers stand back behind the web, the database and whoever keeps time, where a processor is wanted by all of them.
 NICENESS = 5
+#: Threads of one worker process that work at once, besides those that wait for vendors: one has Python's lock, another waits for the database.
+TURNS = 2

@@ -18,7 +18,7 @@ from django.db import close_old_connections
 
 from adapters import calls, errors, registry
 from adapters.models import Call
-from core import clock, databases
+from core import clock, databases, turns
 from playbooks_app.services import keeping, late, leases
 from playbooks_app.services.drive import Drive, Result
 from playbooks_app.services.leases import Lease, LostLease
@@ -76,7 +76,8 @@ class Flights:
     def land(self) -> None:
         """Wait until a call has come back, or its time is over, and apply its result."""
         first = min(flight.ends_at for flight in self._futures.values())
-        done, _ = wait(self._futures, timeout=max(first - time.monotonic(), 0), return_when=FIRST_COMPLETED)
+        with turns.given_up():
+            done, _ = wait(self._futures, timeout=max(first - time.monotonic(), 0), return_when=FIRST_COMPLETED)
         for future in done:
             flight = self._futures.pop(future)
             flight.result.outcome = future.result()
@@ -110,7 +111,8 @@ def together(records: Iterable[tuple[Call, float]]) -> list[calls.Outcome]:
     if settings.CALL_THREADS < 2 or len(rows) < 2:
         return [calls.send(call, timeout=timeout) for call, timeout in rows]
     futures = [_pool().submit(contextvars.copy_context().run, _read, call, timeout) for call, timeout in rows]
-    wait(futures, timeout=max(timeout for _, timeout in rows) + GRACE)
+    with turns.given_up():
+        wait(futures, timeout=max(timeout for _, timeout in rows) + GRACE)
     return [future.result() if future.done() else calls.Outcome(error=errors.CallTimeout()) for future in futures]
 
 

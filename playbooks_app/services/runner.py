@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from audit.choices import Kind
-from core import clock, tasks, tracing
+from core import clock, tasks, tracing, turns
 from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus
 from playbooks_app.engine import decide, model
 from playbooks_app.models import Execution
@@ -88,6 +88,11 @@ def advance(execution_id: uuid.UUID) -> bool:
 
     Safe to call at any time, twice, and from several workers: one drives, and the others let it know that there is news.
     """
+    with turns.taken():
+        return _advanced(execution_id)
+
+
+def _advanced(execution_id: uuid.UUID) -> bool:
     taken = _taken(execution_id)
     if taken is None:
         return False

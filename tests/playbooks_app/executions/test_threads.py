@@ -6,11 +6,13 @@ import threading
 import pytest
 
 from adapters import calls
+from adapters.edr.mock import MockEdr
 from adapters.models import Call
 from audit.selectors import entries
-from core import clock
+from core import clock, turns
 from playbooks_app.models import Execution
 from playbooks_app.services import executions, flights, keeping, leases
+from tests import factories
 from tests.playbooks_app.executions import worlds
 from tests.playbooks_app.executions.worlds import READ, driven, step
 
@@ -70,6 +72,30 @@ def test_a_step_starts_as_soon_as_what_it_needs_has_ended(world, monkeypatch):
     monkeypatch.setattr(calls, "send", send)
     execution = driven(world.begin(*reads("slow", "quick"), {**READ, "id": "after", "needs": ["quick"]}))
     assert execution.status == "completed"
+
+
+def test_executions_that_wait_for_vendors_take_no_turn(world, monkeypatch):
+    monkeypatch.setattr(turns, "_turns", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(MockEdr, "local", False)
+    barrier, real = threading.Barrier(AT_ONCE, timeout=20), MockEdr.execute
+
+    def execute(adapter, name, params, context):
+        barrier.wait()
+        return real(adapter, name, params, context)
+
+    monkeypatch.setattr(MockEdr, "execute", execute)
+    first = world.begin(READ)
+    others = [
+        executions.start(tenant=world.tenant, environment=world.environment, version=first.version, actor=factories.SETUP, now=clock.now())
+        for _ in range(AT_ONCE - 1)
+    ]
+    threads = [threading.Thread(target=worlds.advanced, args=(execution.pk,)) for execution in (first, *others)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert list(Execution.objects.values_list("status", flat=True)) == ["completed"] * AT_ONCE
+    assert turns._turns._value == 1
 
 
 def test_a_failure_lets_calls_under_way_finish_and_starts_nothing_more(world, monkeypatch):
