@@ -40,8 +40,9 @@ def values_of(run: StepRun) -> Values:
 class Batch:
     """What a driver has changed in memory and not yet written.
 
-    `fields` names what changed of the execution. `then` runs in the same transaction after the rows. `release` gives the
-    execution back until `wake_at`. `stored` has the values of each step as the database has them.
+    `fields` names what changed of the execution. `then` runs in the same transaction after the rows. What is `urgent` is
+    written before anything else is decided. `release` gives the execution back until `wake_at`. `stored` has the values
+    of each step as the database has them.
     """
 
     stored: dict[Any, Values] = dataclasses.field(default_factory=dict)
@@ -52,6 +53,7 @@ class Batch:
     calls: list[Call] = dataclasses.field(default_factory=list)
     facts: list[Fact] = dataclasses.field(default_factory=list)
     then: list[Callable[[dt.datetime], None]] = dataclasses.field(default_factory=list)
+    urgent: bool = False
     release: bool = False
     wake_at: dt.datetime | None = None
 

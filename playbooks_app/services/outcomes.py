@@ -98,6 +98,8 @@ def _failed(drive: Drive, run: StepRun, step: Step, result: Result, error: error
         _again(drive, run, step, error, now)
         return
     drive.place(run, _after_failure(run, step), now, error=error.code)
+    # What was queued stands where it stood before the click: until its consent is known to be used up, it would be called again.
+    drive.batch.urgent |= run.status == StepStatus.SIMULATED
     report(drive, run, [result.call.pk], ApprovalOutcome.FAILED)
 
 

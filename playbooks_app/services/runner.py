@@ -156,6 +156,8 @@ def _drive(drive: Drive, flights: Flights) -> None:
 
 def _once(drive: Drive, flights: Flights) -> bool:
     """Do what the engine says once; return whether the execution rests."""
+    if drive.batch.urgent:
+        drive.commit()
     now = clock.now()
     started: list[Flight] = []
     for command in decide(drive.state(now), model.Wake(now)):

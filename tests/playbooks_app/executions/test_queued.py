@@ -8,7 +8,7 @@ from approvals.services.requests import NotPending
 from audit.selectors import entries
 from core import clock
 from playbooks_app.services import executions
-from tests.playbooks_app.executions.worlds import BACK, READ, WRITE, driven, writes
+from tests.playbooks_app.executions.worlds import BACK, READ, WRITE, driven, step, writes
 
 MANUAL = {"id": "tell", "kind": "manual", "instructions": "x"}
 FAILS = {**READ, "id": "bad", "with": {"host": "{{ alert.none }}"}}
@@ -100,3 +100,12 @@ def test_a_late_click_is_told_why(world, ask):
         decisions.decide(
             request_id=row.pk, verdict="approve", digest=row.digest, reason="", actor=world.analyst.actor(), now=clock.now()
         )
+
+
+def test_what_was_queued_and_is_refused_is_not_sent_again(world, laboratory):
+    execution = driven(world.begin({"id": "a", "action": "lab.looked", "with": {"what": "a"}}, level="L2"))
+    laboratory.answers.append("refused")
+    world.decide()
+    driven(execution)
+    assert (step(execution, "a").status, Request.objects.get().outcome) == ("simulated", "failed")
+    assert [sent.done for sent in laboratory.sent] == [False]
