@@ -1,5 +1,8 @@
 """What can go wrong with the outside world; each error says what to do, and none carries a secret."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from core import redaction
 
 
@@ -134,6 +137,14 @@ class NotPermitted(AdapterError):
         "The adapter declares the action a write, or says of the request that it reads; its threads run in a copy of their"
         " call's context."
     )
+
+
+def restored(kept: Mapping[str, Any]) -> AdapterError:
+    """Return an error again from its form that was kept, which may name a `retry_after` too."""
+    error = AdapterError(kept["message"], retry_after=kept.get("retry_after"))
+    error.code, error.hint = kept["code"], kept["hint"]
+    error.permanent, error.outcome_unknown = kept["permanent"], kept["outcome_unknown"]
+    return error
 
 
 BY_CODE: dict[str, type[AdapterError]] = {

@@ -1,6 +1,5 @@
 """Commands that make calls: for real, and again after a crash. Each returns the call whose intent it noted."""
 
-import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,8 +17,6 @@ from playbooks_app.services import looking, outcomes, steps, waiting
 from playbooks_app.services.drive import Drive, Result
 from playbooks_app.services.flights import Flight
 from playbooks_app.spec.schema import Step
-
-DEFAULT_TIMEOUT = dt.timedelta(seconds=30)
 
 
 def call(drive: Drive, command: model.Call) -> Flight | None:
@@ -46,16 +43,23 @@ def call_item(drive: Drive, command: model.CallItem) -> Flight | None:
 
 
 def recover(drive: Drive, command: model.Recover) -> Flight | None:
-    """Find out what became of a call whose worker stopped: repeat what may be repeated, look, or let a person say."""
+    """Find out what became of a call: repeat what may be repeated, look, or let a person say.
+
+    Where the worker that made it did not stop, and gave it up, what that one saw counts where it is not there.
+    """
     run, step = drive.runs[command.step], drive.step(command.step)
     row = CallRow.objects.select_related("instance").filter(pk=run.call_id).first()
     if row is None or row.instance is None:
         drive.place(run, StepStatus.UNCERTAIN, clock.now(), kind=Kind.STEP_WAITING, why="the call's record is missing")
         return None
+    seen = looking.given_up(run)
+    if seen is not None:
+        drive.settle(Result(run.step_id, row, calls.Outcome(error=seen), outcomes.settle))
+        return None
     action = calls.action_of(row.instance, row.action)
     settled = False if action.repeatable else looking.look(drive, row)
     if settled is False:
-        if not action.repeatable and looking.puts_off(drive, run, timeout_of(step)):
+        if not action.repeatable and looking.puts_off(drive, run, looking.timeout_of(step)):
             return None
         return flight_of(run, step, row, repeated=action.repeatable)
     if settled:
@@ -77,12 +81,7 @@ def begin(drive: Drive, run: StepRun, step: Step, instance: AdapterInstance, eva
 
 def flight_of(run: StepRun, step: Step, row: CallRow, *, repeated: bool = False) -> Flight:
     """Return a call that is about to be made, or made again after a worker stopped."""
-    return Flight(Result(run.step_id, row, calls.Outcome(), outcomes.settle, repeated=repeated), timeout_of(step))
-
-
-def timeout_of(step: Step) -> float:
-    """Return how many seconds the call of a step may take."""
-    return (step.timeout or DEFAULT_TIMEOUT).total_seconds()
+    return Flight(Result(run.step_id, row, calls.Outcome(), outcomes.settle, repeated=repeated), looking.timeout_of(step))
 
 
 def intended(

@@ -7,6 +7,7 @@ itself, by a clock that nobody sets.
 
 import datetime as dt
 import time
+from typing import Any
 
 from adapters import calls, errors
 from adapters.models import Call
@@ -15,8 +16,11 @@ from core import clock, uptime
 from playbooks_app.models import StepRun
 from playbooks_app.services import journaling, keeping
 from playbooks_app.services.drive import Drive
+from playbooks_app.spec.schema import Step
 
 SECONDS = 30.0
+#: What the call of a step may take that does not say.
+DEFAULT_TIMEOUT = 30.0
 #: What a call may take beyond its time until it has surely ended.
 MARGIN = 5.0
 WHY = "the time of the call to be over: it is not there yet, and may still be under way"
@@ -28,16 +32,32 @@ def look(drive: Drive, call: Call) -> bool | None:
     return calls.look(call, timeout=SECONDS)
 
 
-def puts_off(drive: Drive, run: StepRun, timeout: float) -> bool:
-    """Have a write that was not found looked for again, where its call, of `timeout` seconds, may be under way; else return False."""
+def timeout_of(step: Step) -> float:
+    """Return how many seconds the call of a step may take."""
+    return step.timeout.total_seconds() if step.timeout else DEFAULT_TIMEOUT
+
+
+def puts_off(drive: Drive, run: StepRun, timeout: float, seen: errors.AdapterError | None = None) -> bool:
+    """Have a write that was not found looked for again, where its call, of `timeout` seconds, may be under way; else return False.
+
+    What the worker that made the call has `seen` of it is kept meanwhile; of one that stopped, nothing is known.
+    """
     drive.batch.change(run)
     since = {uptime.machine(): uptime.seconds(), **(run.error or {}).get("since", {})}
     left = timeout + MARGIN - (uptime.seconds() - since[uptime.machine()])
     if left <= 0:
         run.error, run.retry_at, run.waiting_for = None, None, ""
         return False
-    now, lost = clock.now(), errors.CallTimeout("The worker stopped before the answer was recorded.")
-    run.error = {**lost.to_dict(), "pause": left, "since": since}
+    now, error = clock.now(), seen or errors.CallTimeout("The worker stopped before the answer was recorded.")
+    kept = {"seen": {**seen.to_dict(), "retry_after": seen.retry_after}} if seen else {}
+    told: dict[str, Any] = {"error": seen.code} if seen else {}
+    run.error = {**error.to_dict(), "outcome_unknown": True, "pause": left, "since": since, **kept}
     run.retry_at, run.waiting_for = now + dt.timedelta(seconds=left), WHY
-    drive.batch.facts.append(journaling.step_fact(drive.execution, run, Kind.STEP_WAITING, now=now, why=WHY))
+    drive.batch.facts.append(journaling.step_fact(drive.execution, run, Kind.STEP_WAITING, now=now, why=WHY, **told))
     return True
+
+
+def given_up(run: StepRun) -> errors.AdapterError | None:
+    """Return the error with which the worker that made the call of a step gave it up; None where that worker stopped."""
+    kept = (run.error or {}).get("seen")
+    return errors.restored(kept) if kept else None

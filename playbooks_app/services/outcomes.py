@@ -38,8 +38,10 @@ def uncertain(drive: Drive, run: StepRun, row: CallRow, outcome: calls.Outcome |
     """Let a person say what became of a write."""
     now = clock.now()
     unknown = outcome or calls.Outcome(error=errors.CallTimeout("The worker stopped before the answer was recorded."))
+    if unknown.error is not None and not unknown.error.outcome_unknown:
+        unknown = calls.Outcome(error=errors.CallTimeout(UNANSWERED))
     drive.batch.calls.append(calls.settle(row, unknown, now=now))
-    run.waiting_for = "a person who says whether it happened"
+    run.waiting_for, run.retry_at = "a person who says whether it happened", None
     run.error = unknown.error.to_dict() if unknown.error else None
     drive.place(run, StepStatus.UNCERTAIN, now, kind=Kind.STEP_WAITING)
 
@@ -58,6 +60,11 @@ def report(drive: Drive, run: StepRun, call_ids: list[Any], outcome: ApprovalOut
         requests.report(request_id=request_id, outcome=outcome, receipt=receipt, actor=journaling.ENGINE, now=at)
 
     drive.batch.then.append(tell)
+
+
+def unknown_before(run: StepRun, result: Result) -> bool:
+    """Return whether an earlier try of this write may have been carried out: a failure now says nothing about that one."""
+    return result.repeated or bool(run.error and run.error.get("outcome_unknown"))
 
 
 def was_queued(run: StepRun) -> bool:
@@ -79,17 +86,18 @@ def _failed(drive: Drive, run: StepRun, step: Step, result: Result, error: error
     assert result.call.instance is not None  # noqa: S101
     action = calls.action_of(result.call.instance, result.call.action)
     again = step.retry is not None and run.attempt < step.retry.attempts and not error.permanent
-    unknown = action.effect.is_write and (error.outcome_unknown or _unknown_before(run, result))
+    unknown = action.effect.is_write and (error.outcome_unknown or unknown_before(run, result))
     settled = None
     if unknown and not (again and action.repeatable):
         settled = looking.look(drive, result.call)
         if settled is None:
-            outcome = result.outcome if error.outcome_unknown else calls.Outcome(error=errors.CallTimeout(UNANSWERED))
-            uncertain(drive, run, result.call, outcome)
+            uncertain(drive, run, result.call, result.outcome)
             return
         if settled:
             result.outcome, result.found = calls.Outcome(output=action.predict(result.call.params or {})), "by looking"
             _succeeded(drive, run, result)
+            return
+        if looking.puts_off(drive, run, looking.timeout_of(step), error):
             return
     now = clock.now()
     drive.batch.calls.append(calls.settle(result.call, result.outcome, now=now))
@@ -101,11 +109,6 @@ def _failed(drive: Drive, run: StepRun, step: Step, result: Result, error: error
     # What was queued stands where it stood before the click: until its consent is known to be used up, it would be called again.
     drive.batch.urgent |= run.status == StepStatus.SIMULATED
     report(drive, run, [result.call.pk], ApprovalOutcome.FAILED)
-
-
-def _unknown_before(run: StepRun, result: Result) -> bool:
-    """Return whether an earlier try of this write may have been carried out: a failure now says nothing about that one."""
-    return result.repeated or bool(run.error and run.error.get("outcome_unknown"))
 
 
 def _again(drive: Drive, run: StepRun, step: Step, error: errors.AdapterError, now: dt.datetime) -> None:

@@ -64,8 +64,7 @@ def settle(drive: Drive, result: Result) -> None:
     """Apply what came of an undo."""
     run, now = drive.runs[result.run_id], clock.now()
     done = drive.runs[result.run_id.removeprefix(UNDO)]
-    if _looked(drive, result):
-        outcomes.uncertain(drive, run, result.call, result.outcome)
+    if _is_open(drive, run, result):
         return
     drive.batch.calls.append(calls.settle(result.call, result.outcome, now=now))
     error = result.outcome.error
@@ -77,37 +76,50 @@ def settle(drive: Drive, result: Result) -> None:
         drive.place(run, StepStatus.FAILED, now, error=error.code)
         return
     output: Any = canonical.plain(result.outcome.output)
-    run.output = output
+    run.output, run.error = output, None
     data: dict[str, Any] = {"found": result.found} if result.found else {}
     drive.place(run, StepStatus.COMPLETED, now, result=result.call.result_digest, **data)
     drive.place(done, StepStatus.ROLLED_BACK, now, undone_by=str(run.pk))
     outcomes.report(drive, done, [result.call.pk], ApprovalOutcome.UNDONE)
 
 
-def _looked(drive: Drive, result: Result) -> bool:
-    """Look where an undo was not answered, and take it as made where it was; return whether nobody can tell."""
+def _is_open(drive: Drive, run: StepRun, result: Result) -> bool:
+    """Look where an undo was not answered, and take it as made where it was; return whether nobody knows yet."""
     error = result.outcome.error
-    if error is None or isinstance(error, errors.Stopped) or not (error.outcome_unknown or result.repeated):
+    if error is None or isinstance(error, errors.Stopped):
+        return False
+    if not (error.outcome_unknown or outcomes.unknown_before(run, result)):
         return False
     settled = looking.look(drive, result.call)
+    if settled is None:
+        outcomes.uncertain(drive, run, result.call, result.outcome)
+        return True
     if settled:
         result.outcome, result.found = calls.Outcome(output={}), "by looking"
-    return settled is None
+        return False
+    return looking.puts_off(drive, run, looking.DEFAULT_TIMEOUT, error)
 
 
 def _flight(run: StepRun, row: CallRow, *, repeated: bool = False) -> Flight:
     result = Result(run.step_id, row, calls.Outcome(), settle, repeated=repeated)
-    return Flight(result, calling.DEFAULT_TIMEOUT.total_seconds())
+    return Flight(result, looking.DEFAULT_TIMEOUT)
 
 
 def _recover(drive: Drive, run: StepRun) -> Flight | None:
-    """An undo whose worker stopped: repeated where that is safe, else looked at, else left to a person."""
+    """An undo whose worker stopped: repeated where that is safe, else looked at, else left to a person.
+
+    One whose worker gave it up is looked at, and has failed as that one saw where it is not there.
+    """
     row = CallRow.objects.select_related("instance").get(pk=run.call_id)
     assert row.instance is not None  # noqa: S101
+    seen = looking.given_up(run)
+    if seen is not None:
+        drive.settle(Result(run.step_id, row, calls.Outcome(error=seen), settle))
+        return None
     repeatable = calls.action_of(row.instance, row.action).repeatable
     settled = False if repeatable else looking.look(drive, row)
     if settled is False:
-        if not repeatable and looking.puts_off(drive, run, calling.DEFAULT_TIMEOUT.total_seconds()):
+        if not repeatable and looking.puts_off(drive, run, looking.DEFAULT_TIMEOUT):
             return None
         return _flight(run, row, repeated=repeatable)
     outcome, found = calls.Outcome(output={}), "by looking"

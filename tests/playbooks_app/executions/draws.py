@@ -37,7 +37,7 @@ def each_of(action):
 
 
 RETRY = {"attempts": 2, "backoff": "1s"}
-WRITES = ["lab.keyed", "lab.looked", "lab.blind", "lab.tell"]
+WRITES = ["lab.keyed", "lab.looked", "lab.both", "lab.blind", "lab.tell"]
 KINDS = st.one_of(
     st.sampled_from([*WRITES, "lab.status"]).map(act_of),
     st.sampled_from(WRITES).map(lambda action: act_of(action, retry=RETRY)),

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from adapters import errors
 from adapters.choices import Effect, Mode
 from adapters.contract import Action, Adapter, ExecutionResult, Health, Parameters, Result
+from core import uptime
 
 
 class Died(BaseException):
@@ -36,16 +37,20 @@ ACTIONS = (
     _action("looked", effect=Effect.REVERSIBLE, look="lab.status", settled=lambda output, _params: output["on"]),
     _action("unlooked", effect=Effect.REVERSIBLE, look="lab.status", settled=lambda output, _params: not output["on"]),
     _action("unkeyed", effect=Effect.REVERSIBLE, takes_key=True),
+    _action("both", effect=Effect.REVERSIBLE, idempotent=True, look="lab.status", settled=lambda output, _params: output["on"]),
     _action("blind"),
     _action("tell", notification=True),
 )
 READS = {"lab.status"}
-KEYED = {"lab.keyed", "lab.unkeyed"}
+KEYED = {"lab.keyed", "lab.unkeyed", "lab.both"}
 OPPOSITE = {"lab.unlooked": "lab.looked", "lab.unkeyed": "lab.keyed"}
 
 #: How the vendor can take a call: whether it carries it out, and what the caller gets to know.
-ANSWERS = ("ok", "late", "refused", "down", "lost before", "lost after", "dies before", "dies after")
-ERRORS = {"refused": errors.InvalidRequest, "down": errors.Unavailable, "lost before": errors.CallTimeout, "lost after": errors.CallTimeout}
+ANSWERS = ("ok", "late", "refused", "down", "lost before", "lost after", "lost meanwhile", "dies before", "dies after")
+LOST = dict.fromkeys(["lost before", "lost after", "lost meanwhile"], errors.CallTimeout)
+ERRORS = {"refused": errors.InvalidRequest, "down": errors.Unavailable, **LOST}
+#: After how many seconds the vendor carries out a write that was lost meanwhile: sooner than the time of a call is over.
+WORK = 20.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,9 +71,11 @@ class Laboratory:
         self.answers: deque[str] = deque()
         self.meanwhile: deque[Callable[[], None]] = deque()
         self.watchers: list[Callable[[str, str], None]] = []
+        self.under_way: list[tuple[float, int]] = []
         self.looks_fail = False
 
     def take(self, action, what, key):
+        self.go_on()
         if action in READS:
             return self._read(what)
         for watcher in self.watchers:
@@ -80,7 +87,7 @@ class Laboratory:
             # It takes its time, and does it only then.
             self._pass()
         done = answer in ("ok", "late", "lost after", "dies after")
-        self.sent.append(Sent(action, what, key, done and not (action in KEYED and self._known(action, key))))
+        self._note(answer, Sent(action, what, key, done and not (action in KEYED and self._known(action, key))))
         if answer != "late":
             self._pass()
         if answer == "dies after":
@@ -88,6 +95,11 @@ class Laboratory:
         if answer in ERRORS:
             raise ERRORS[answer]
         return {"on": True}
+
+    def _note(self, answer, sent):
+        self.sent.append(sent)
+        if answer == "lost meanwhile":
+            self.under_way.append((uptime.seconds() + WORK, len(self.sent) - 1))
 
     def _read(self, what):
         if self.looks_fail:
@@ -98,8 +110,18 @@ class Laboratory:
         if self.meanwhile:
             self.meanwhile.popleft()()
 
+    def go_on(self, seconds=0.0):
+        """Carry out what is under way and takes no longer than that yet."""
+        now = uptime.seconds() + seconds
+        for number in [number for at, number in self.under_way if at <= now]:
+            sent = self.sent[number]
+            if sent.action not in KEYED or not self._known(sent.action, sent.key):
+                self.sent[number] = dataclasses.replace(sent, done=True)
+        self.under_way = [(at, number) for at, number in self.under_way if at > now]
+
     def did(self, action, what):
         """How often the vendor carried out an action."""
+        self.go_on()
         return sum(one.done for one in self.sent if (one.action, one.what) == (action, what))
 
     def is_on(self, what):

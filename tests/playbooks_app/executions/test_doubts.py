@@ -7,7 +7,7 @@ from core import clock
 from playbooks_app.services import executions, uncertain
 from tests import factories
 from tests.playbooks_app.executions.laboratory import Died
-from tests.playbooks_app.executions.worlds import driven, later, step
+from tests.playbooks_app.executions.worlds import driven, later, looked_again, step
 
 DUMP = {"id": "dump", "action": "lab.keyed", "with": {"what": "dump"}}
 RETRY = {"retry": {"attempts": 2, "backoff": "1ms"}}
@@ -79,8 +79,10 @@ def test_an_undo_that_was_not_answered_and_happened_is_found_by_looking(world, l
     assert (status, undo.status, laboratory.is_on("isolate")) == ("rolled_back", "completed", False)
 
 
-def test_an_undo_that_was_not_answered_and_did_not_happen_has_failed(world, laboratory):
-    status, undo = undone(world, laboratory, "lost before")
+def test_an_undo_that_was_not_answered_and_did_not_happen_has_failed(world, laboratory, monkeypatch):
+    _, undo = undone(world, laboratory, "lost before")
+    execution = looked_again(undo.execution, monkeypatch)
+    status, undo = step(execution, "isolate").status, step(execution, "undo:isolate")
     assert (status, undo.status, undo.error["outcome_unknown"]) == ("completed", "failed", False)
 
 
@@ -92,4 +94,14 @@ def test_an_undo_of_which_nobody_can_tell_says_so(world, laboratory):
     executions.rollback(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
     driven(execution)
     undo = step(execution, "undo:dump")
+    assert (undo.status, undo.error["outcome_unknown"]) == ("uncertain", True)
+
+
+def test_a_refusal_of_an_undo_that_is_repeated_after_a_crash_leaves_it_unknown(world, laboratory):
+    execution = driven(world.begin({**DUMP, "rollback": {"action": "lab.unkeyed", "with": {"what": "dump"}}}))
+    world.decide()
+    driven(execution)
+    executions.rollback(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+    laboratory.answers.extend(["dies after", "refused"])
+    undo = step(driven(died(execution)), "undo:dump")
     assert (undo.status, undo.error["outcome_unknown"]) == ("uncertain", True)

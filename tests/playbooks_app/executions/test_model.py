@@ -32,7 +32,7 @@ from playbooks_app.tasks.executions import due
 from tests import factories
 from tests.playbooks_app.executions import truths, worlds
 from tests.playbooks_app.executions.draws import ACTS, AROUND, CHILD, HAPPENINGS, LEASE, MOVES, steps_of
-from tests.playbooks_app.executions.laboratory import Died, Lab, Laboratory
+from tests.playbooks_app.executions.laboratory import WORK, Died, Lab, Laboratory
 
 #: A failure is shown as it was found: to look for a shorter one takes minutes.
 COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck), "phases": [Phase.generate], "report_multiple_bugs": False}
@@ -260,6 +260,7 @@ class Engine(RuleBasedStateMachine):
     def teardown(self):
         try:
             self.fair_weather()
+            self.lab.go_on(WORK)
             self.everything_holds()
         finally:
             transaction.set_rollback(True)
@@ -313,6 +314,9 @@ class Engine(RuleBasedStateMachine):
             self.drive()
 
     def answer(self, run, *, look):
+        if not look:
+            # Who says that it did not happen has waited until the vendor was done with it.
+            self.lab.go_on(WORK)
         done = self.lab.did(run.action, truths.what_of(run))
         answer = "look" if look else "happened" if done else "not_happened"
         self.do(uncertain.answer, execution_id=self.execution.pk, step_id=run.step_id, said=answer, reason="seen")

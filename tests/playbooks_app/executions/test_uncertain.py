@@ -181,11 +181,12 @@ def test_an_undo_that_did_not_happen_is_tried_again(world, monkeypatch):
     assert writes() == ["edr.isolate_host", "edr.unisolate_host"]
 
 
-def test_an_undo_that_can_be_seen_asks_nobody(world):
+def test_an_undo_that_can_be_seen_asks_nobody(world, monkeypatch):
     execution = driven(world.begin(WRITE))
     world.decide()
     driven(execution)
     world.script("edr.unisolate_host", "timeout", remaining=1)
     executions.rollback(execution_id=execution.pk, reason="wrong", actor=world.analyst.actor(), now=clock.now())
-    assert driven(execution).status == "rolled_back"
+    assert driven(execution).status == "rolling_back"
+    assert looked_again(execution, monkeypatch).status == "rolled_back"
     assert step(execution, "undo:isolate").status == "failed"
