@@ -54,7 +54,8 @@ def deliver(*, delivery_id: uuid.UUID, now: dt.datetime) -> bool:
             log.exception("delivery_failed", handler=row.handler, entry=str(row.entry_id))
             _failed(row, error, now)
             return False
-    Delivery.objects.filter(id=delivery_id).delete()
+    # Where a crash of the database brings it back, it is delivered again: handlers are safe to run twice.
+    writes.write([], [writes.Delete([row])], durable=False)
     return True
 
 

@@ -56,6 +56,16 @@ class Update:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Delete:
+    """Rows of one model that go, by their primary key, where nothing refers to them."""
+
+    rows: Sequence[models.Model]
+
+
+Change = Insert | Update | Delete
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Guard:
     """A row that has to be there, as `where` says (None: it is empty), for anything to be written; it gets `values`, if any."""
 
@@ -64,7 +74,7 @@ class Guard:
     values: Mapping[str, Any]
 
 
-def write(guards: Sequence[Guard], changes: Sequence[Insert | Update], *, durable: bool = True) -> bool:
+def write(guards: Sequence[Guard], changes: Sequence[Change], *, durable: bool = True) -> bool:
     """Write all of it where every guard finds its row, else nothing; return whether it was written.
 
     What is not `durable` is seen by everybody at once, and may be gone after a crash of the database itself: PostgreSQL does
@@ -87,7 +97,7 @@ def write(guards: Sequence[Guard], changes: Sequence[Insert | Update], *, durabl
 
 
 def _write_at_once(
-    database: BaseDatabaseWrapper, guards: Sequence[Guard], changes: Sequence[Insert | Update], *, durable: bool
+    database: BaseDatabaseWrapper, guards: Sequence[Guard], changes: Sequence[Change], *, durable: bool
 ) -> bool:
     shapes = [_shape(change) for change in changes]
     params: list[Any] = []
@@ -134,15 +144,17 @@ def _change(item: tuple[Any, ...], last: str) -> str:
     rows = ", ".join([f"({first})", *[f"({rest})"] * (count - 1)])
     if kind == "insert":
         return f"INSERT INTO {_table(model)} ({', '.join(columns)}) SELECT * FROM (VALUES {rows}) AS new WHERE {last}"
-    sets = ", ".join(f"{column} = new.{column}" for column in columns[1:])
     table = _table(model)
+    if kind == "delete":
+        return f"DELETE FROM {table} USING (VALUES {rows}) AS new ({columns[0]}) WHERE {table}.{columns[0]} = new.{columns[0]} AND {last}"
+    sets = ", ".join(f"{column} = new.{column}" for column in columns[1:])
     return (
         f"UPDATE {table} SET {sets} FROM (VALUES {rows}) AS new ({', '.join(columns)}) "
         f"WHERE {table}.{columns[0]} = new.{columns[0]} AND {last}"
     )
 
 
-def _plain(change: Insert | Update) -> tuple[str, list[list[Any]]]:
+def _plain(change: Change) -> tuple[str, list[list[Any]]]:
     """Return the statement for one row, as SQLite gets it, and the values of each."""
     kind, model, names, _ = _shape(change)
     rows = [_values(row, "sqlite", model, names) for row in change.rows]
@@ -155,6 +167,8 @@ def _plain_text(kind: str, model: type[models.Model], names: Sequence[str]) -> s
     columns = [_column(model, name) for name in names]
     if kind == "insert":
         return f"INSERT INTO {_table(model)} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"
+    if kind == "delete":
+        return f"DELETE FROM {_table(model)} WHERE {columns[0]} = %s"
     sets = ", ".join(f"{column} = %s" for column in columns[1:])
     return f"UPDATE {_table(model)} SET {sets} WHERE {columns[0]} = %s"
 
@@ -173,13 +187,15 @@ def _guard_text(model: type[models.Model], conditions: Sequence[tuple[str, bool]
     return f"UPDATE {_table(model)} SET {sets} WHERE {found}"
 
 
-def _shape(item: Guard | Insert | Update) -> tuple[Any, ...]:
+def _shape(item: Guard | Change) -> tuple[Any, ...]:
     if isinstance(item, Guard):
         return ("guard", item.model, _conditions(item), tuple(item.values))
     if isinstance(item, Insert):
         model: Any = item.model or type(item.rows[0])
         return ("insert", model, _names(model), len(item.rows))
     model = type(item.rows[0])
+    if isinstance(item, Delete):
+        return ("delete", model, _updated(model, ()), len(item.rows))
     return ("update", model, _updated(model, item.fields), len(item.rows))
 
 
@@ -202,7 +218,9 @@ def _reader(
 ) -> tuple[Callable[[Any], Sequence[Any]], Sequence[tuple[int, Callable[[Any], Any]]]]:
     """Return what reads the values of these columns from a row, and how some of them, by their positions, are converted."""
     prepared = enumerate(_preparations(vendor, model, names))
-    return operator.attrgetter(*names), [(position, save) for position, (_, save) in prepared if save]
+    # With one name it would read a value instead of a sequence.
+    read = operator.attrgetter(*names) if len(names) > 1 else lambda row: (getattr(row, names[0]),)
+    return read, [(position, save) for position, (_, save) in prepared if save]
 
 
 def _conditions(guard: Guard) -> tuple[tuple[str, bool], ...]:

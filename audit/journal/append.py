@@ -5,6 +5,7 @@ import datetime as dt
 import functools
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -82,7 +83,7 @@ def append_all(facts: Iterable[Fact]) -> list[uuid.UUID]:
         raise NotInTransaction(NotInTransaction.__doc__)
     heads = _locked_heads(sorted({fact.stream for fact in ordered}))
     entries = [_chained(fact, heads[fact.stream]) for fact in ordered]
-    changes: list[writes.Insert | writes.Update] = [writes.Update([*heads.values()], ("seq", "hash"))]
+    changes: list[writes.Change] = [writes.Update([*heads.values()], ("seq", "hash"))]
     for first in range(0, len(entries), AT_ONCE):
         part = entries[first : first + AT_ONCE]
         deliveries = _deliveries(part)
@@ -110,12 +111,17 @@ class Tail:
         found = _HEAD.first(stream=stream)
         return cls(stream, *found) if found else cls(stream, 0, "")
 
+    @classmethod
+    def beside(cls, row: Any, stream: str) -> "Tail":
+        """Return the end of a stream as it was when a row was read with what `end_of` selects beside it."""
+        return cls(stream, row.tail_seq or 0, row.tail_hash or "")
+
     def chain(self, facts: Sequence[Fact]) -> "Links":
         """Return the rows of these facts, in order, and the guard that nobody else has appended meanwhile."""
         end = Tail(self.stream, self.seq, self.hash)
         entries = [_chained(fact, end) for fact in facts]
         deliveries = _deliveries(entries)
-        changes: list[writes.Insert | writes.Update] = [
+        changes: list[writes.Change] = [
             writes.Insert(entries, Entry),
             writes.Insert(_refs(entries)),
             writes.Insert(deliveries),
@@ -134,7 +140,7 @@ class Links:
     """What `core.writes` has to write for some facts, and the end of the stream after it."""
 
     guards: Sequence[writes.Guard]
-    changes: Sequence[writes.Insert | writes.Update]
+    changes: Sequence[writes.Change]
     tail: Tail
     _entries: Sequence[chain.NewEntry]
     _deliveries: Sequence[Delivery]

@@ -88,8 +88,7 @@ def read(execution_id: uuid.UUID) -> Execution:
 
 def tail(execution: Execution) -> Tail:
     """Return the end of the stream of an execution as it was when that was read."""
-    seq, end = execution.tail_seq, execution.tail_hash  # type: ignore[attr-defined]
-    return Tail(f"execution:{execution.pk}", seq or 0, end or "")
+    return Tail.beside(execution, f"execution:{execution.pk}")
 
 
 def steps(execution_id: uuid.UUID) -> list[StepRun]:

@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Expression, QuerySet
 
 from audit import journal
 from audit.choices import Kind
@@ -14,7 +15,7 @@ from core.actors import system
 from core.errors import DomainError
 from core.reads import Read
 from incidents.models import Alert
-from playbooks_app.models import Playbook, TechniqueMapping, TriggerDecision
+from playbooks_app.models import Execution, Playbook, TechniqueMapping, TriggerDecision
 from playbooks_app.services import executions
 from playbooks_app.spec import expressions, loader
 from playbooks_app.spec.schema import Trigger
@@ -30,76 +31,113 @@ class Terms:
     drill: bool = False
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether an alert starts a playbook, and why; the condition that told, and the values that it read."""
+
+    playbook: Playbook | None
+    matched: bool
+    why: str
+    condition: str = ""
+    reads: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
 def match(*, alert_id: uuid.UUID, now: dt.datetime, terms: Terms = Terms()) -> list[TriggerDecision]:
     """Decide what an alert starts, once; return the decisions. A second call finds them made."""
+    alert = _ALERT.first(alert=alert_id, stream=f"alert:{alert_id}")
+    if alert is None:
+        raise Alert.DoesNotExist(f"There is no alert {alert_id}.")
+    if alert.decided_at is None:
+        verdicts = _verdicts(alert)
+        made = None if any(verdict.matched for verdict in verdicts) else _kept(alert, verdicts, now)
+        made = made or _started(alert, verdicts, now, terms)
+        if made is not None:
+            return made
+    return list(alert.decisions.all())
+
+
+def _kept(alert: Alert, verdicts: list[Verdict], now: dt.datetime) -> list[TriggerDecision] | None:
+    """Keep, in one statement, that an alert starts nothing; return None, with nothing kept, where somebody else was at it meanwhile."""
+    decisions = [_decision(alert, verdict, now) for verdict in verdicts]
+    links = journal.Tail.beside(alert, f"alert:{alert.pk}").chain([_fact(alert, decisions, now)])
+    guard = writes.Guard(Alert, {"id": alert.pk, "decided_at": None}, {"decided_at": now})
+    if not writes.write([guard, *links.guards], [writes.Insert(decisions), *links.changes]):
+        return None
+    links.written()
+    return _stored(decisions)
+
+
+def _started(alert: Alert, verdicts: list[Verdict], now: dt.datetime, terms: Terms) -> list[TriggerDecision] | None:
+    """Start what an alert matched, and keep all that was decided; return None where somebody else has done so."""
     with transaction.atomic():
-        alert = _ALERT.first(alert=alert_id)
-        if alert is None:
-            raise Alert.DoesNotExist(f"There is no alert {alert_id}.")
-        if alert.decided_at is not None:
-            return list(alert.decisions.all())
-        rows = _ENABLED.all(tenant=alert.tenant_id)
-        techniques = set(_MAPPED.all(tenant=alert.tenant_id))
-        decisions = [_decided(alert, playbook, techniques, now, terms) for playbook in rows]
-        if not any(decision.matched for decision in decisions):
-            instead = _default(alert, rows, techniques, now, terms)
-            taken = {decision.playbook_id for decision in instead}
-            decisions = [*(decision for decision in decisions if decision.playbook_id not in taken), *instead]
-        if not rows:
-            decisions.append(_keep(alert, None, False, "There is no playbook to consider.", now))
+        if not Alert.objects.select_for_update().filter(pk=alert.pk, decided_at=None).values_list("pk"):
+            return None
+        decisions = [_start(alert, verdict, now, terms) if verdict.matched else _decision(alert, verdict, now) for verdict in verdicts]
         alert.decided_at = now
         writes.write([], [writes.Insert(decisions), writes.Update([alert], ("decided_at",))])
-        for decision in decisions:
-            decision._state.adding = False
-        journal.append(
-            stream=f"alert:{alert.pk}", kind=Kind.ALERT_DECIDED, actor=TRIGGER, now=now, subject=("alert", alert.pk),
-            tenant_id=alert.tenant_id, environment=alert.environment.slug, refs=[("alert", alert.pk)],
-            data={"matched": [decision.playbook.slug for decision in decisions if decision.matched and decision.playbook]},
-        )  # fmt: skip
+        journal.append_all([_fact(alert, decisions, now)])
+    return _stored(decisions)
+
+
+def _stored(decisions: list[TriggerDecision]) -> list[TriggerDecision]:
+    for decision in decisions:
+        decision._state.adding = False
     return decisions
 
 
-_ALERT = Read(
-    lambda alert: Alert.objects.select_for_update(of=("self",)).select_related("tenant", "environment").filter(pk=alert)
-)
+def _fact(alert: Alert, decisions: list[TriggerDecision], now: dt.datetime) -> journal.Fact:
+    return journal.Fact(
+        stream=f"alert:{alert.pk}", kind=Kind.ALERT_DECIDED, actor=TRIGGER, now=now, subject=("alert", alert.pk),
+        tenant_id=alert.tenant_id, environment=alert.environment.slug, refs=[("alert", alert.pk)],
+        data={"matched": [decision.playbook.slug for decision in decisions if decision.matched and decision.playbook]},
+    )  # fmt: skip
+
+
+def _alert(alert: Expression, stream: Expression) -> QuerySet[Alert]:
+    rows = Alert.objects.select_related("tenant", "environment").filter(pk=alert)
+    return rows.annotate(**journal.end_of(stream))
+
+
+_ALERT = Read(_alert)
 _ENABLED = Read(
     lambda tenant: Playbook.objects.filter(tenant=tenant, enabled=True).select_related("active_version").order_by("slug")
 )
 _MAPPED = Read(lambda tenant: TechniqueMapping.objects.filter(tenant=tenant).values_list("technique", "playbook_id"))
 
 
-def _decided(
-    alert: Alert, playbook: Playbook, techniques: set[tuple[str, Any]], now: dt.datetime, terms: Terms
-) -> TriggerDecision:
+def _verdicts(alert: Alert) -> list[Verdict]:
+    """Return what each playbook that is considered has to say to an alert."""
+    playbooks = _ENABLED.all(tenant=alert.tenant_id)
+    if not playbooks:
+        return [Verdict(None, False, "There is no playbook to consider.")]
+    techniques = set(_MAPPED.all(tenant=alert.tenant_id))
+    found = [_verdict(alert, playbook, techniques) for playbook in playbooks]
+    if any(verdict.matched for verdict in found):
+        return found
+    defaults = (playbook for playbook in playbooks if ("", playbook.pk) in techniques and playbook.active_version is not None)
+    default = next(defaults, None)
+    if default is None:
+        return found
+    others = [verdict for verdict in found if verdict.playbook != default]
+    return [*others, Verdict(default, True, "Nothing else matched, and it is the tenant's default.")]
+
+
+def _verdict(alert: Alert, playbook: Playbook, techniques: set[tuple[str, Any]]) -> Verdict:
     version = playbook.active_version
     if version is None:
-        return _keep(alert, playbook, False, "It has no active version.", now)
+        return Verdict(playbook, False, "It has no active version.")
     parsed = loader.parse_canonical(version.document, digest=version.digest)
-    last: tuple[str, str, dict[str, Any]] = (
-        "It has no trigger for this source, and none of the alert's techniques is mapped to it.",
-        "",
-        {},
-    )
+    last = Verdict(playbook, False, "It has no trigger for this source, and none of the alert's techniques is mapped to it.")
     for trigger in parsed.triggers:
         matched, why, reads = _fits(alert, trigger)
+        last = Verdict(playbook, matched, why, trigger.when or "", reads)
         if matched:
-            return _start(alert, playbook, why, trigger.when or "", reads, now, terms)
-        last = (why, trigger.when or "", reads)
+            return last
     if not parsed.triggers:
         mapped = next((item for item in _with_parents(alert.techniques) if (item, playbook.pk) in techniques), "")
         if mapped:
-            return _start(alert, playbook, f"The technique {mapped} is mapped to it.", "", {}, now, terms)
-    return _keep(alert, playbook, False, last[0], now, condition=last[1], reads=last[2])
-
-
-def _default(
-    alert: Alert, rows: list[Playbook], techniques: set[tuple[str, Any]], now: dt.datetime, terms: Terms
-) -> list[TriggerDecision]:
-    """Start the tenant's default playbook, where it has one, for an alert that nothing else matched."""
-    for playbook in rows:
-        if ("", playbook.pk) in techniques and playbook.active_version is not None:
-            return [_start(alert, playbook, "Nothing else matched, and it is the tenant's default.", "", {}, now, terms)]
-    return []
+            return Verdict(playbook, True, f"The technique {mapped} is mapped to it.")
+    return last
 
 
 def _fits(alert: Alert, trigger: Trigger) -> tuple[bool, str, dict[str, Any]]:
@@ -138,37 +176,22 @@ def _with_parents(techniques: list[str]) -> list[str]:
     return list(found)
 
 
-def _start(
-    alert: Alert, playbook: Playbook, why: str, condition: str, reads: dict[str, Any], now: dt.datetime, terms: Terms
-) -> TriggerDecision:
+def _start(alert: Alert, verdict: Verdict, now: dt.datetime, terms: Terms) -> TriggerDecision:
+    assert verdict.playbook is not None  # noqa: S101
     try:
         execution = executions.start(
-            tenant=alert.tenant,
-            environment=alert.environment,
-            version=playbook.active_version,
-            alert=alert,
-            actor=TRIGGER,
-            now=now,
-            level=terms.level,
-            drill=terms.drill,
-        )
+            tenant=alert.tenant, environment=alert.environment, version=verdict.playbook.active_version, alert=alert,
+            actor=TRIGGER, now=now, level=terms.level, drill=terms.drill,
+        )  # fmt: skip
     except DomainError as error:
-        return _keep(alert, playbook, True, f"{why} It could not start: {error.sentence}", now, condition=condition, reads=reads)
-    return _keep(alert, playbook, True, why, now, condition=condition, reads=reads, execution=execution)
+        return _decision(alert, dataclasses.replace(verdict, why=f"{verdict.why} It could not start: {error.sentence}"), now)
+    return _decision(alert, verdict, now, execution)
 
 
-def _keep(
-    alert: Alert,
-    playbook: Playbook | None,
-    matched: bool,
-    why: str,
-    now: dt.datetime,
-    *,
-    condition: str = "",
-    reads: Any = None,
-    execution: Any = None,
-) -> TriggerDecision:
+def _decision(alert: Alert, verdict: Verdict, now: dt.datetime, execution: Execution | None = None) -> TriggerDecision:
+    playbook = verdict.playbook
     return TriggerDecision(
-        tenant_id=alert.tenant_id, alert=alert, playbook=playbook, version=playbook.active_version if playbook else None, matched=matched,
-        why=why[:1000], condition=condition, reads=reads or {}, execution=execution, created_at=now,
+        tenant_id=alert.tenant_id, alert=alert, playbook=playbook, version=playbook.active_version if playbook else None,
+        matched=verdict.matched, why=verdict.why[:1000], condition=verdict.condition, reads=verdict.reads, execution=execution,
+        created_at=now,
     )  # fmt: skip

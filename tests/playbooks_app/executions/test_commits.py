@@ -124,6 +124,16 @@ def test_a_guard_that_finds_nothing_keeps_everything_back(drive):
     assert standing(drive) == "not_started"
 
 
+def test_rows_go_with_what_else_is_written(drive):
+    rows = [Node(tenant=drive.execution.tenant, kind="host", key=key, label=key) for key in "abc"]
+    writes.write([], [writes.Insert(rows)])
+    bad, good = (writes.Guard(Execution, {"id": key}, {}) for key in (uuid.uuid4(), drive.execution.pk))
+    assert writes.write([bad], [writes.Delete(rows[:2])]) is False
+    assert Node.objects.filter(key__in="abc").count() == 3
+    assert writes.write([good], [writes.Delete(rows[:2])])
+    assert list(Node.objects.filter(key__in="abc").values_list("key", flat=True)) == ["c"]
+
+
 def test_several_guards_have_to_hold(drive):
     good = writes.Guard(Execution, {"id": drive.execution.pk}, {"title": "changed"})
     bad = writes.Guard(Execution, {"id": uuid.uuid4()}, {})

@@ -4,9 +4,16 @@ import json
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from accounts.choices import Role
 from accounts.models import Tenant
+from audit import journal
+from audit.choices import Kind
+from audit.selectors import entries
+from audit.services import verify
+from core import writes
 from incidents.models import Alert
 from incidents.services import alerts
 from playbooks_app.models import Execution, Playbook, TriggerDecision
@@ -39,11 +46,16 @@ def playbook(tenant: Tenant, slug: str, triggers_: str = "", *, active: bool = T
 def matched(tenant: Tenant, technique: str = "T1047", **more: Any) -> list[TriggerDecision]:
     """What is decided about an alert with this technique."""
     body = {"event": {"id": "1", "severity": 73}, "host": {"name": "h1"}, "threat": {"technique": [{"id": technique}]}, **more}
+    return triggers.match(alert_id=taken_in(tenant, body).pk, now=NOW)
+
+
+def taken_in(tenant: Tenant, body: dict[str, Any]) -> Alert:
+    """The one alert that has come."""
     alerts.ingest(
         tenant=tenant, environment=factories.environment(tenant), body=json.dumps(body).encode(), content_type="application/json",
         actor=SETUP, now=NOW,
     )  # fmt: skip
-    return triggers.match(alert_id=Alert.objects.get().pk, now=NOW)
+    return Alert.objects.get()
 
 
 def only(decisions: list[TriggerDecision]) -> TriggerDecision:
@@ -123,6 +135,59 @@ def test_an_alert_is_decided_once(tenant: Tenant) -> None:
     again = triggers.match(alert_id=Alert.objects.get().pk, now=NOW)
     assert [row.pk for row in again] == [row.pk for row in first]
     assert Execution.objects.count() == 1
+
+
+@pytest.mark.parametrize(("technique", "started"), [("T1047", 1), ("T1566", 0)])
+def test_who_is_second_finds_what_was_decided_meanwhile(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, technique: str, started: int
+) -> None:
+    playbook(tenant, "a", "triggers: [{source: any, technique: T1047}]")
+    real, first = triggers._verdicts, []
+
+    def slow(alert: Alert) -> list[triggers.Verdict]:
+        found = real(alert)
+        if not first:
+            first.append(True)
+            first.extend(triggers.match(alert_id=alert.pk, now=NOW))
+        return found
+
+    monkeypatch.setattr(triggers, "_verdicts", slow)
+    second = matched(tenant, technique)
+    assert [row.pk for row in second] == [row.pk for row in first[1:]]
+    assert (TriggerDecision.objects.count(), Execution.objects.count()) == (1, started)
+    assert kinds(Alert.objects.get()).count("alert:decided") == 1
+
+
+def test_what_is_noted_of_an_alert_meanwhile_is_no_hindrance(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = triggers._verdicts
+
+    def noting(alert: Alert) -> list[triggers.Verdict]:
+        with transaction.atomic():
+            journal.append(stream=f"alert:{alert.pk}", kind=Kind.ALERT_RECEIVED, actor=SETUP, now=NOW, subject=("alert", alert.pk))
+        return real(alert)
+
+    monkeypatch.setattr(triggers, "_verdicts", noting)
+    assert not only(matched(tenant)).matched
+    assert kinds(Alert.objects.get())[-2:] == ["alert:received", "alert:decided"]
+    assert not verify.run().problems
+
+
+def test_an_alert_that_starts_nothing_costs_few_statements(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, real = [], writes.write
+    playbook(tenant, "a", "triggers: [{source: any, technique: T1566}]")
+    alert = taken_in(tenant, {"event": {"id": "1"}, "host": {"name": "h1"}})
+    monkeypatch.setattr(writes, "write", lambda *args, **how: (written.append(1), real(*args, **how))[1])
+    with CaptureQueriesContext(connection) as queries:
+        triggers.match(alert_id=alert.pk, now=NOW)
+    assert len(written) == 1
+    if connection.vendor == "postgresql":
+        # The alert, the playbooks, what is mapped; then all of it at once.
+        assert len(queries) == 3
+
+
+def kinds(alert: Alert) -> list[str]:
+    """What was noted of an alert, in order."""
+    return [entry.kind for entry in entries.of_stream(f"alert:{alert.pk}")]
 
 
 def test_two_playbooks_may_answer_one_alert(tenant: Tenant) -> None:
