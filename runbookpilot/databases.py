@@ -17,6 +17,9 @@ _SQLITE: dict[str, Any] = {
         "PRAGMA foreign_keys=ON; PRAGMA busy_timeout=20000; PRAGMA cache_size=-16000; PRAGMA temp_store=MEMORY"
     ),
 }
+#: The ORM binds on the client and is not concerned. What `core.statements` asks finds few rows by their keys, whatever they are: it
+#: is prepared when it is asked again, and planned once instead of for each of the next five values.
+_POSTGRES: dict[str, Any] = {"prepare_threshold": 1, "options": "-c plan_cache_mode=force_generic_plan"}
 FILE = "runbookpilot.sqlite3"
 
 
@@ -27,9 +30,7 @@ def config(url: str, data: Path) -> dict[str, Any]:
     found: dict[str, Any] = environ.Env.db_url_config(url)
     if found["ENGINE"].endswith("sqlite3"):
         return {**found, "OPTIONS": dict(_SQLITE), "CONN_MAX_AGE": None}
-    # The ORM binds on the client and is not concerned; the one statement that is long and frequent is prepared.
-    options = {"prepare_threshold": 3, **found.get("OPTIONS", {})}
-    return {**found, "OPTIONS": options, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": False}
+    return {**found, "OPTIONS": {**_POSTGRES, **found.get("OPTIONS", {})}, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": False}
 
 
 def sqlite(file: Path) -> dict[str, Any]:

@@ -81,3 +81,12 @@ def test_text_is_compared_and_never_run(tenants):
 def test_a_query_with_a_percent_sign_is_refused(tenants):
     with pytest.raises(ValueError, match="percent"):
         Read(lambda slug: Tenant.objects.filter(slug=slug).extra(where=["name LIKE 'T%%'"])).all(slug="t1")
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite plans a statement when it is compiled")
+def test_the_server_plans_it_once(tenants):
+    for _ in range(4):
+        ENVIRONMENT.first(pk=uuid.uuid4())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE %s", ["%accounts_environment%"])
+        assert cursor.fetchall() == [(3, 0)]
