@@ -8,6 +8,9 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
+#: Seconds that a thread waits for its turn. Then it works without one: it may have an answer to record, and turns are for speed alone.
+PATIENCE = 5.0
+
 _here = threading.local()
 _turns: threading.Semaphore | None = None
 
@@ -49,10 +52,10 @@ def _is_held() -> bool:
 
 
 def _take(turns: threading.Semaphore) -> None:
-    turns.acquire()
-    _here.held = True
+    _here.held = turns.acquire(timeout=PATIENCE)
 
 
 def _give(turns: threading.Semaphore) -> None:
-    _here.held = False
-    turns.release()
+    if _is_held():
+        _here.held = False
+        turns.release()

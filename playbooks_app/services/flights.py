@@ -1,7 +1,8 @@
 """Calls in flight: made one after another on the driver's own thread, or several at once on a bounded pool.
 
 No transaction is open while a call is made, and its lease is kept alive from beside. A call that does not come back in
-time is given up; if it answers later, that is recorded and never applied.
+time is given up; if it answers later, that is recorded and never applied. One that waits for a thread of the pool does so
+within its time, and none is sent after it.
 """
 
 import contextvars
@@ -27,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 #: Seconds that a call may overrun its time before it is given up.
 GRACE = 5.0
+UNSENT = "Nothing was sent: all threads that make calls were busy for the whole of its time."
 #: Seconds after which a driver asks whether it still holds the lease before it sends a write.
 TRUST = 5.0
 
@@ -76,6 +78,7 @@ class Flights:
     def land(self) -> None:
         """Wait until a call has come back, or its time is over, and apply its result."""
         first = min(flight.ends_at for flight in self._futures.values())
+        databases.give_back()
         with turns.given_up():
             done, _ = wait(self._futures, timeout=max(first - time.monotonic(), 0), return_when=FIRST_COMPLETED)
         for future in done:
@@ -88,20 +91,20 @@ class Flights:
     def abandon(self) -> None:
         """Let go of all calls: another worker drives, and what they answer is late."""
         for future, flight in self._futures.items():
-            future.add_done_callback(functools.partial(_late, flight.result.call))
+            _let_go(future, flight)
         self._futures.clear()
 
     def _make_here(self, flight: Flight, committed: float) -> None:
         keeping.watch(self.drive.lease, time.monotonic() + flight.timeout + GRACE, self.cancelled)
-        flight.result.outcome = _made(flight, self.drive.lease, self.cancelled, committed)
+        flight.result.outcome = _made(flight, self.drive.lease, self.cancelled, committed, flight.timeout)
         self.drive.settle(flight.result)
 
     def _give_up(self) -> None:
         now = time.monotonic()
         for future, flight in [pair for pair in self._futures.items() if pair[1].ends_at <= now]:
             del self._futures[future]
-            future.add_done_callback(functools.partial(_late, flight.result.call))
-            flight.result.outcome = calls.Outcome(error=errors.CallTimeout())
+            error = errors.CallTimeout() if _let_go(future, flight) else errors.Unavailable(UNSENT)
+            flight.result.outcome = calls.Outcome(error=error)
             self.drive.settle(flight.result)
 
 
@@ -124,22 +127,34 @@ def _read(call: Call, timeout: float) -> calls.Outcome:
         databases.give_back()
 
 
-def _made(flight: Flight, lease: Lease, cancelled: threading.Event, committed: float) -> calls.Outcome:
+def _made(flight: Flight, lease: Lease, cancelled: threading.Event, committed: float, timeout: float) -> calls.Outcome:
     """Make a call. Before a write is sent by a driver that was held up, the lease is looked at once more."""
     call = flight.result.call
     if call.effect != "read" and time.monotonic() - committed > TRUST and not leases.renew(lease, now=clock.now()):
         raise LostLease(LostLease.__doc__)
     if not registry.adapter(call.adapter).local:
         databases.give_back()
-    return calls.send(call, timeout=flight.timeout, cancelled=cancelled)
+    return calls.send(call, timeout=timeout, cancelled=cancelled)
 
 
 def _made_elsewhere(flight: Flight, lease: Lease, cancelled: threading.Event, committed: float) -> calls.Outcome:
+    """Make a call that may have waited for this thread; what is left of its time bounds it."""
+    left = flight.ends_at - time.monotonic()
+    if left <= 0:
+        return calls.Outcome(error=errors.Unavailable(UNSENT))
     close_old_connections()
     try:
-        return _made(flight, lease, cancelled, committed)
+        return _made(flight, lease, cancelled, committed, min(flight.timeout, left))
     finally:
         databases.give_back()
+
+
+def _let_go(future: Future[calls.Outcome], flight: Flight) -> bool:
+    """Wait for a call no longer; return whether it may be under way, or withdraw it where no thread has begun with it."""
+    if future.cancel():
+        return False
+    future.add_done_callback(functools.partial(_late, flight.result.call))
+    return True
 
 
 def _late(call: Call, future: Future[calls.Outcome]) -> None:

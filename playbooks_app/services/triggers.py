@@ -50,7 +50,7 @@ def match(*, alert_id: uuid.UUID, now: dt.datetime, terms: Terms = Terms()) -> l
     if alert.decided_at is None:
         verdicts = _verdicts(alert)
         made = None if any(verdict.matched for verdict in verdicts) else _kept(alert, verdicts, now)
-        made = made or _started(alert, verdicts, now, terms)
+        made = made or _started(alert, now, terms)
         if made is not None:
             return made
     return list(alert.decisions.all())
@@ -67,12 +67,13 @@ def _kept(alert: Alert, verdicts: list[Verdict], now: dt.datetime) -> list[Trigg
     return _stored(decisions)
 
 
-def _started(alert: Alert, verdicts: list[Verdict], now: dt.datetime, terms: Terms) -> list[TriggerDecision] | None:
-    """Start what an alert matched, and keep all that was decided; return None where somebody else has done so."""
+def _started(alert: Alert, now: dt.datetime, terms: Terms) -> list[TriggerDecision] | None:
+    """Start what an alert matches, and keep all that was decided; return None where somebody else has done so."""
     with transaction.atomic():
         if not Alert.objects.select_for_update().filter(pk=alert.pk, decided_at=None).values_list("pk"):
             return None
-        decisions = [_start(alert, verdict, now, terms) if verdict.matched else _decision(alert, verdict, now) for verdict in verdicts]
+        # Whoever waited for the lock may have read playbooks that were disabled meanwhile.
+        decisions = [_start(alert, verdict, now, terms) if verdict.matched else _decision(alert, verdict, now) for verdict in _verdicts(alert)]
         alert.decided_at = now
         writes.write([], [writes.Insert(decisions), writes.Update([alert], ("decided_at",))])
         journal.append_all([_fact(alert, decisions, now)])

@@ -29,7 +29,7 @@ def worker(queues: str, concurrency: int, processes: int) -> None:
     if operator.tasks != "celery":
         raise click.ClickException("RUNBOOKPILOT_TASKS is not celery: `runbookpilot up` runs everything, workers included.")
     # Each thread may hold a connection: with fewer, tasks would wait for each other.
-    os.environ.setdefault("RUNBOOKPILOT_DATABASE_POOL", str(concurrency + operator.call_threads + SPARE))
+    os.environ["RUNBOOKPILOT_DATABASE_POOL"] = str(concurrency + operator.call_threads + SPARE)
     command = [sys.executable, "-m", "runbookpilot.consumer", "--queues", chosen, "--concurrency", str(concurrency)]
     children = [supervisor.Child(f"worker-{number}", command) for number in range(1, processes + 1)]
     click.echo(f"{counted(processes, 'process', 'processes')} with {counted(concurrency, 'task')} at once {'takes' if processes == 1 else 'take'} work from {chosen}.")

@@ -87,3 +87,22 @@ def test_a_turn_is_over_when_its_work_fails():
     other = Other()
     assert other.works.wait(WAIT)
     other.end()
+
+
+@pytest.mark.usefixtures("_one_at_once")
+def test_nobody_waits_for_ever(monkeypatch):
+    monkeypatch.setattr(turns, "PATIENCE", 0.2)
+    with turns.taken():
+        impatient = Other()
+        assert impatient.works.wait(WAIT)
+        impatient.end()
+        other = Other()
+    # The one who worked without a turn has given none back.
+    assert other.works.wait(WAIT)
+    third = Other()
+    assert third.works.wait(WAIT)
+    other.end()
+    third.end()
+    with turns.taken():
+        assert turns._turns._value == 0
+    assert turns._turns._value == 1

@@ -145,6 +145,47 @@ def test_a_call_that_does_not_come_back_is_given_up_and_recorded_when_it_does(wo
     assert step(execution, "hung").status == "failed"
 
 
+@pytest.fixture
+def busy(monkeypatch, settings):
+    """Two threads for calls, which `first` occupies until told to go on, and `second` for 1 s; yields how long each other call was given."""
+    settings.CALL_THREADS = 2
+    flights._pool.cache_clear()
+    monkeypatch.setattr(flights, "GRACE", 0.2)
+    real, given, go_on = calls.send, {}, threading.Event()
+
+    def send(call, *, timeout, **kwargs):
+        if call.step == "first":
+            assert go_on.wait(20)
+        elif call.step == "second":
+            go_on.wait(1)
+        else:
+            given[call.step] = timeout
+        return real(call, timeout=timeout, **kwargs)
+
+    monkeypatch.setattr(calls, "send", send)
+    yield given, go_on
+    go_on.set()
+
+
+def test_a_call_that_found_no_thread_in_its_time_is_never_sent(world, busy):
+    given, go_on = busy
+    threading.Timer(3, go_on.set).start()
+    steps = [*reads("first", "second", timeout="15s"), *reads("third", timeout="500ms", on_error="continue")]
+    execution = driven(world.begin(*steps))
+    assert (execution.status, step(execution, "third").error["code"]) == ("completed", "unavailable")
+    flights._pool().shutdown(wait=True)
+    assert given == {}
+    assert "step:late" not in kinds(execution)
+
+
+def test_a_call_that_waited_for_a_thread_has_what_is_left_of_its_time(world, busy):
+    given, go_on = busy
+    threading.Timer(3, go_on.set).start()
+    execution = driven(world.begin(*reads("first", "second", timeout="15s"), *reads("third", timeout="2s")))
+    assert execution.status == "completed"
+    assert 0 < given["third"] < 2.2 - 0.9
+
+
 def test_a_lease_is_kept_while_a_call_takes_longer_than_it_lasts(world, monkeypatch):
     monkeypatch.setattr(leases, "LENGTH", dt.timedelta(seconds=1.5))
     monkeypatch.setattr(keeping, "SECONDS", 0.2)

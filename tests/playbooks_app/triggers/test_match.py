@@ -158,6 +158,20 @@ def test_who_is_second_finds_what_was_decided_meanwhile(
     assert kinds(Alert.objects.get()).count("alert:decided") == 1
 
 
+def test_a_playbook_that_was_disabled_meanwhile_starts_nothing(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = playbook(tenant, "a", "triggers: [{source: any, technique: T1047}]")
+    real = triggers._verdicts
+
+    def slow(alert: Alert) -> list[triggers.Verdict]:
+        found = real(alert)
+        Playbook.objects.filter(pk=row.pk).update(enabled=False)
+        return found
+
+    monkeypatch.setattr(triggers, "_verdicts", slow)
+    assert only(matched(tenant)).why == "There is no playbook to consider."
+    assert not Execution.objects.exists()
+
+
 def test_what_is_noted_of_an_alert_meanwhile_is_no_hindrance(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     real = triggers._verdicts
 
