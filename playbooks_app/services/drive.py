@@ -42,7 +42,8 @@ class Drive:
 
     `place` and its like change rows in memory and note what the journal gets; `commit` writes all of it at once, in one
     transaction that holds the lease. Where somebody else has changed the execution, nothing is written: it is read anew,
-    and the results of calls, which are facts, are applied again.
+    and the results of calls, which are facts, are applied again. `answers` is what calls in flight have come back with since
+    the last commit, whatever was found by looking.
     """
 
     def __init__(self, execution: Execution, lease: Lease) -> None:
@@ -50,6 +51,7 @@ class Drive:
         self.execution = execution
         self.runs: dict[str, StepRun] = {}
         self.results: list[Result] = []
+        self.answers: list[tuple[Call, calls.Outcome]] = []
         self._stored: dict[Any, commits.Values] = {}
         self.batch = commits.Batch(self._stored)
         self.in_flight: set[str] = set()
@@ -88,7 +90,9 @@ class Drive:
 
     def settle(self, result: Result) -> None:
         """Apply the result of a call; it is committed with what follows from it."""
-        self.in_flight.discard(result.run_id)
+        if result.run_id in self.in_flight:
+            self.in_flight.remove(result.run_id)
+            self.answers.append((result.call, result.outcome))
         self.results.append(result)
         result.settle(self, result)
 
@@ -128,7 +132,7 @@ class Drive:
         if self.batch.is_empty:
             return
         self._write(clock.now(), self._tail or Tail.of(journaling.stream_of(self.execution)))
-        self.results.clear()
+        self._committed()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[dt.datetime]:
@@ -139,7 +143,7 @@ class Drive:
             yield now
             if not self.batch.is_empty:
                 self._write(now)
-        self.results.clear()
+        self._committed()
 
     def release(self, wake_at: dt.datetime | None) -> bool:
         """Commit what is noted and give the execution back; return False where it has to be read anew."""
@@ -155,6 +159,10 @@ class Drive:
         for run in (*self.batch.runs.values(), *self.batch.new_runs):
             self._stored[run.pk] = commits.values_of(run)
         self.batch = commits.Batch(self._stored)
+
+    def _committed(self) -> None:
+        self.results.clear()
+        self.answers.clear()
 
     def _read_steps(self) -> None:
         self.runs = {run.step_id: run for run in snapshots.steps(self.execution.pk)}

@@ -219,5 +219,5 @@ def _lost(drive: Drive, flights: Flights) -> None:
     """Another worker drives; what came back here, or comes yet, is recorded as late."""
     log.warning("lease_lost", execution=str(drive.lease.execution_id), owner=drive.lease.owner)
     flights.abandon()
-    for result in drive.results:
-        late.note(result.call, result.outcome)
+    for call, outcome in drive.answers:
+        late.note(call, outcome)

@@ -230,3 +230,27 @@ def test_an_undo_of_which_nobody_can_tell_in_the_end_is_uncertain(given_up, labo
     laboratory.looks_fail = True
     run = step(looked_again(execution, monkeypatch), "undo:a")
     assert (run.status, run.error["message"], run.error["outcome_unknown"]) == ("uncertain", SEEN, True)
+
+
+def lose(execution):
+    """Let another worker have taken the execution over."""
+    Execution.objects.filter(pk=execution.pk).update(fence=99, lease_owner="another")
+
+
+@pytest.mark.parametrize("undo", [False, True])
+@pytest.mark.parametrize("settled", [False, True])
+def test_what_was_found_or_not_by_looking_is_no_late_answer(given_up, world, monkeypatch, settled, undo):
+    execution = given_up("ok", "lost before") if undo else given_up("lost before")
+    if undo:
+        ask(world, execution, executions.rollback)
+        driven(execution)
+    monkeypatch.setattr(calls, "look", lambda *_args, **_kwargs: (lose(execution), settled)[1])
+    looked_again(execution, monkeypatch)
+    assert "step:late" not in [entry.kind for entry in entries.of_stream(f"execution:{execution.pk}")]
+
+
+def test_of_a_call_that_was_found_by_looking_the_answer_is_late_and_not_what_was_found(given_up, world, laboratory, monkeypatch):
+    monkeypatch.setattr(calls, "look", lambda *_args, **_kwargs: (lose(Execution.objects.get()), True)[1])
+    execution = given_up("lost after")
+    told = list(entries.of_stream(f"execution:{execution.pk}"))[-1]
+    assert (told.kind, told.data["ok"], told.data["error"]) == ("step:late", False, "timeout")
