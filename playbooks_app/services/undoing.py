@@ -69,6 +69,8 @@ def settle(drive: Drive, result: Result) -> None:
     drive.batch.calls.append(calls.settle(result.call, result.outcome, now=now))
     error = result.outcome.error
     if isinstance(error, errors.Stopped):
+        if result.repeated:
+            run.error = errors.CallTimeout(outcomes.UNANSWERED).to_dict()
         drive.place(run, StepStatus.NOT_STARTED, now, kind=Kind.STEP_WAITING, why="an emergency stop stands")
         return
     if error is not None:

@@ -3,6 +3,7 @@
 import pytest
 
 from accounts.services import stops
+from adapters import calls
 from core import clock
 from playbooks_app.services import executions, uncertain
 from tests import factories
@@ -57,7 +58,7 @@ def test_a_refusal_alone_is_a_failure(world, laboratory):
 
 def test_a_stop_that_keeps_a_repeat_back_does_not_say_that_nothing_happened(world, laboratory):
     execution = died(begun(world, laboratory, "dies after"))
-    stops.engage(tenant=world.tenant, reason="x", actor=factories.SETUP, now=clock.now())
+    stop(world)
     run = step(driven(execution), "dump")
     assert (run.status, run.error["outcome_unknown"]) == ("awaiting_approval", True)
 
@@ -105,3 +106,23 @@ def test_a_refusal_of_an_undo_that_is_repeated_after_a_crash_leaves_it_unknown(w
     laboratory.answers.extend(["dies after", "refused"])
     undo = step(driven(died(execution)), "undo:dump")
     assert (undo.status, undo.error["outcome_unknown"]) == ("uncertain", True)
+
+
+def stop(world):
+    stops.engage(tenant=world.tenant, reason="x", actor=factories.SETUP, now=clock.now())
+
+
+def test_a_stop_that_keeps_a_repeat_of_an_undo_back_does_not_say_that_nothing_happened(world, laboratory, monkeypatch):
+    execution = driven(world.begin({**DUMP, "rollback": {"action": "lab.unkeyed", "with": {"what": "dump"}}}))
+    world.decide()
+    driven(execution)
+    executions.rollback(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+    laboratory.answers.extend(["dies after", "refused"])
+    died(execution)
+    real = calls.send
+    with monkeypatch.context() as patch:
+        patch.setattr(calls, "send", lambda *args, **more: (stop(world), real(*args, **more))[1])
+        run = step(driven(execution), "undo:dump")
+    assert (run.status, run.error["outcome_unknown"]) == ("not_started", True)
+    stops.release(tenant=world.tenant, reason="x", actor=factories.SETUP, now=clock.now())
+    assert step(driven(execution), "undo:dump").status == "uncertain"
