@@ -43,8 +43,11 @@ def puts_off(drive: Drive, run: StepRun, timeout: float, seen: errors.AdapterErr
     What the worker that made the call has `seen` of it is kept meanwhile; of one that stopped, nothing is known.
     """
     drive.batch.change(run)
-    since = {uptime.machine(): uptime.seconds(), **(run.error or {}).get("since", {})}
-    left = timeout + MARGIN - (uptime.seconds() - since[uptime.machine()])
+    machine, up = uptime.machine(), uptime.seconds()
+    known = (run.error or {}).get("since", {})
+    # A machine that was set back to an earlier moment of its life, as by a snapshot, counts anew.
+    since = {**known, machine: min(known.get(machine, up), up)}
+    left = timeout + MARGIN - (up - since[machine])
     if left <= 0:
         run.error, run.retry_at, run.waiting_for = None, None, ""
         return False

@@ -110,3 +110,12 @@ def test_an_undo_that_is_under_way_is_not_sent_again_either(approved, laboratory
     finish(laboratory, "lab.unlooked")
     assert looked_again(approved, monkeypatch).status == "rolled_back"
     assert laboratory.did("lab.unlooked", "a") == 1
+
+
+def test_a_machine_that_was_set_back_to_an_earlier_moment_counts_anew(unfinished, laboratory, monkeypatch):
+    since = step(unfinished, "a").error["since"][uptime.machine()]
+    monkeypatch.setattr(uptime, "seconds", lambda: since - 1000)
+    unfinished.steps.update(retry_at=clock.now())
+    assert driven(unfinished).status == "waiting"
+    assert step(unfinished, "a").error["pause"] == LONGEST
+    assert looked_again(unfinished, monkeypatch).status == "completed"
