@@ -151,7 +151,7 @@ def settle(call: Call, outcome: Outcome, *, now: dt.datetime) -> Call:
     """Put what came of a call into its record, in memory; `CONCLUDED` names what has to be saved."""
     call.finished_at = now
     if outcome.error is None:
-        call.status, call.output = CallStatus.SUCCEEDED, outcome.output
+        call.status, call.output, call.error = CallStatus.SUCCEEDED, outcome.output, None
         call.result_digest = canonical.digest(outcome.output)
     else:
         unknown = outcome.error.outcome_unknown and call.effect != "read"

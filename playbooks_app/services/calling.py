@@ -52,11 +52,11 @@ def recover(drive: Drive, command: model.Recover) -> Flight | None:
     if row is None or row.instance is None:
         drive.place(run, StepStatus.UNCERTAIN, clock.now(), kind=Kind.STEP_WAITING, why="the call's record is missing")
         return None
-    seen = looking.given_up(run)
+    action = calls.action_of(row.instance, row.action)
+    seen = looking.given_up(run, action)
     if seen is not None:
         drive.settle(Result(run.step_id, row, calls.Outcome(error=seen), outcomes.settle))
         return None
-    action = calls.action_of(row.instance, row.action)
     settled = False if action.repeatable else looking.look(drive, row)
     if settled is False:
         if not action.repeatable and looking.puts_off(drive, run, looking.timeout_of(step)):

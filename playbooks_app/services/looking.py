@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from adapters import calls, errors
+from adapters.contract import Action
 from adapters.models import Call
 from audit.choices import Kind
 from core import clock, uptime
@@ -52,15 +53,22 @@ def puts_off(drive: Drive, run: StepRun, timeout: float, seen: errors.AdapterErr
         run.error, run.retry_at, run.waiting_for = None, None, ""
         return False
     now, error = clock.now(), seen or errors.CallTimeout("The worker stopped before the answer was recorded.")
-    kept = {"seen": {**seen.to_dict(), "retry_after": seen.retry_after}} if seen else {}
     told: dict[str, Any] = {"error": seen.code} if seen else {}
-    run.error = {**error.to_dict(), "outcome_unknown": True, "pause": left, "since": since, **kept}
+    run.error = {**error.to_dict(), "outcome_unknown": True, "pause": left, "since": since, **as_seen(seen)}
     run.retry_at, run.waiting_for = now + dt.timedelta(seconds=left), WHY
     drive.batch.facts.append(journaling.step_fact(drive.execution, run, Kind.STEP_WAITING, now=now, why=WHY, **told))
     return True
 
 
-def given_up(run: StepRun) -> errors.AdapterError | None:
-    """Return the error with which the worker that made the call of a step gave it up; None where that worker stopped."""
+def as_seen(seen: errors.AdapterError | None) -> dict[str, Any]:
+    """Return what a step's error keeps of what the worker that made its call has `seen`, for `given_up`."""
+    return {"seen": {**seen.to_dict(), "retry_after": seen.retry_after}} if seen else {}
+
+
+def given_up(run: StepRun, action: Action) -> errors.AdapterError | None:
+    """Return the error with which the worker that made the call of a step gave it up; None where that worker stopped.
+
+    What is safe to repeat, and cannot be looked for, is repeated where a person asks what became of it: None as well.
+    """
     kept = (run.error or {}).get("seen")
-    return errors.restored(kept) if kept else None
+    return errors.restored(kept) if kept and (action.look or not action.repeatable) else None

@@ -35,14 +35,14 @@ def settle(drive: Drive, result: Result) -> None:
 
 
 def uncertain(drive: Drive, run: StepRun, row: CallRow, outcome: calls.Outcome | None) -> None:
-    """Let a person say what became of a write."""
-    now = clock.now()
+    """Let a person say what became of a write. What a worker that lives was told is kept; of one that stopped, nothing is known."""
+    now, seen = clock.now(), outcome.error if outcome else None
     unknown = outcome or calls.Outcome(error=errors.CallTimeout("The worker stopped before the answer was recorded."))
     if unknown.error is not None and not unknown.error.outcome_unknown:
         unknown = calls.Outcome(error=errors.CallTimeout(UNANSWERED))
     drive.batch.calls.append(calls.settle(row, unknown, now=now))
     run.waiting_for, run.retry_at = "a person who says whether it happened", None
-    run.error = unknown.error.to_dict() if unknown.error else None
+    run.error = {**unknown.error.to_dict(), **looking.as_seen(seen)} if unknown.error else None
     drive.place(run, StepStatus.UNCERTAIN, now, kind=Kind.STEP_WAITING)
 
 

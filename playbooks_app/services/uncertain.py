@@ -44,7 +44,7 @@ def answer(*, execution_id: uuid.UUID, step_id: str, said: str, reason: str, act
         access.require(actor, Permission.WORK_EXECUTIONS, execution.tenant_id)
         data = {"answered_by": actor.name, "answer": said, "reason": reason[:500]}
         if said == "look":
-            # The runner takes it up as if its worker had just stopped, and comes back where it cannot tell either.
+            # The runner takes it up again, with what the worker that made it saw, and comes back where it cannot tell either.
             steps.change(run, StepStatus.IN_PROGRESS, now)
             run.save(update_fields=["status"])
             journaling.of_step(execution, run, Kind.STEP_WAITING, now=now, actor=actor, **data)

@@ -114,21 +114,20 @@ def _recover(drive: Drive, run: StepRun) -> Flight | None:
     """
     row = CallRow.objects.select_related("instance").get(pk=run.call_id)
     assert row.instance is not None  # noqa: S101
-    seen = looking.given_up(run)
+    action = calls.action_of(row.instance, row.action)
+    seen = looking.given_up(run, action)
     if seen is not None:
         drive.settle(Result(run.step_id, row, calls.Outcome(error=seen), settle))
         return None
-    repeatable = calls.action_of(row.instance, row.action).repeatable
-    settled = False if repeatable else looking.look(drive, row)
+    settled = False if action.repeatable else looking.look(drive, row)
     if settled is False:
-        if not repeatable and looking.puts_off(drive, run, looking.DEFAULT_TIMEOUT):
+        if not action.repeatable and looking.puts_off(drive, run, looking.DEFAULT_TIMEOUT):
             return None
-        return _flight(run, row, repeated=repeatable)
-    outcome, found = calls.Outcome(output={}), "by looking"
-    if settled is None:
-        unknown = errors.CallTimeout("The worker stopped while undoing, and nobody can look: check by hand.")
-        outcome, found = calls.Outcome(error=unknown), ""
-    drive.settle(Result(run.step_id, row, outcome, settle, found))
+        return _flight(run, row, repeated=action.repeatable)
+    if settled:
+        drive.settle(Result(run.step_id, row, calls.Outcome(output={}), settle, "by looking"))
+    else:
+        outcomes.uncertain(drive, run, row, None)
     return None
 
 

@@ -13,7 +13,7 @@ from audit.selectors import entries
 from core import clock, uptime
 from core.errors import Conflict
 from playbooks_app.models import Execution
-from playbooks_app.services import executions, looking
+from playbooks_app.services import executions, looking, uncertain
 from tests import factories
 from tests.playbooks_app.executions.laboratory import ERRORS, Died
 from tests.playbooks_app.executions.worlds import LONGEST, driven, later, looked_again, step
@@ -254,3 +254,67 @@ def test_of_a_call_that_was_found_by_looking_the_answer_is_late_and_not_what_was
     execution = given_up("lost after")
     told = list(entries.of_stream(f"execution:{execution.pk}"))[-1]
     assert (told.kind, told.data["ok"], told.data["error"]) == ("step:late", False, "timeout")
+
+
+@pytest.fixture
+def unseen(given_up, laboratory, world):
+    """An execution whose write nobody could tell of when it was given up, and a person who asks to look again."""
+
+    def begin(answer, **more):
+        laboratory.looks_fail = True
+        execution = given_up(answer, **more)
+        laboratory.looks_fail = False
+        ask_to_look(world, execution, "a")
+        return driven(execution)
+
+    return begin
+
+
+def ask_to_look(world, execution, step_id):
+    given = {"said": "look", "reason": "", "actor": world.analyst.actor(), "now": clock.now()}
+    uncertain.answer(execution_id=execution.pk, step_id=step_id, **given)
+
+
+@pytest.mark.parametrize("action", ["lab.looked", "lab.both"])
+def test_a_person_who_looks_again_does_not_have_it_sent_again(unseen, laboratory, monkeypatch, action):
+    execution = unseen("lost before", action=action)
+    assert execution.status == "waiting"
+    execution = looked_again(execution, monkeypatch)
+    run = step(execution, "a")
+    assert (run.status, run.error["message"], run.error["outcome_unknown"], len(laboratory.sent)) == ("failed", SEEN, False, 1)
+    assert (Call.objects.get().status, Call.objects.get().error["message"]) == ("uncertain", SEEN)
+
+
+def test_a_person_who_looks_again_finds_it_where_it_was_done_meanwhile(unseen, laboratory, monkeypatch):
+    execution = unseen("lost meanwhile")
+    assert looked_again(execution, monkeypatch).status == "completed"
+    row = Call.objects.get()
+    assert (len(laboratory.sent), row.status, row.error) == (1, "succeeded", None)
+
+
+def test_a_person_who_looks_again_leaves_its_retry_to_it(unseen, laboratory, monkeypatch):
+    execution = looked_again(unseen("lost before", **RETRY), monkeypatch)
+    assert (step(execution, "a").waiting_for, len(laboratory.sent)) == ("its next try", 1)
+    assert looked_again(execution, monkeypatch).status == "completed"
+    assert list(Call.objects.order_by("attempt").values_list("attempt", "status")) == [(1, "uncertain"), (2, "succeeded")]
+
+
+def test_a_person_who_looks_again_in_vain_is_told_what_its_worker_saw(given_up, world):
+    execution = given_up("lost before", action="lab.blind", rollback=None)
+    before = step(execution, "a").error
+    ask_to_look(world, execution, "a")
+    run = step(driven(execution), "a")
+    assert (run.status, run.error["message"], run.error) == ("uncertain", SEEN, before)
+
+
+def test_a_person_who_looks_again_does_not_have_an_undo_sent_again(given_up, laboratory, world, monkeypatch):
+    execution = given_up("ok", "lost before")
+    ask(world, execution, executions.rollback)
+    laboratory.looks_fail = True
+    assert step(driven(execution), "undo:a").status == "uncertain"
+    laboratory.looks_fail = False
+    ask_to_look(world, execution, "undo:a")
+    driven(execution)
+    assert looked_again(execution, monkeypatch).status == "rolled_back"
+    run = step(execution, "undo:a")
+    assert (run.status, run.error["message"], len(laboratory.sent)) == ("failed", SEEN, 2)

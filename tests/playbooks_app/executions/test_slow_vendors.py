@@ -6,7 +6,7 @@ import pytest
 import time_machine
 
 from core import clock, uptime
-from playbooks_app.services import executions
+from playbooks_app.services import executions, uncertain
 from tests.playbooks_app.executions.laboratory import Died, Sent
 from tests.playbooks_app.executions.worlds import LONGEST, driven, later, looked_again, step
 
@@ -110,6 +110,32 @@ def test_an_undo_that_is_under_way_is_not_sent_again_either(approved, laboratory
     finish(laboratory, "lab.unlooked")
     assert looked_again(approved, monkeypatch).status == "rolled_back"
     assert laboratory.did("lab.unlooked", "a") == 1
+
+
+def ask(world, execution, what):
+    what(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+
+
+@pytest.mark.parametrize("of", ["step", "undo"])
+def test_one_of_which_nobody_could_tell_is_sent_again_when_a_person_looks_and_it_is_not_there(approved, laboratory, world, monkeypatch, of):
+    what, named = "lab.looked", "a"
+    if of == "undo":
+        driven(approved)
+        ask(world, approved, executions.rollback)
+        what, named = "lab.unlooked", "undo:a"
+    laboratory.answers.append("dies before")
+    with pytest.raises(Died):
+        driven(approved)
+    later(approved)
+    laboratory.looks_fail = True
+    driven(approved)
+    laboratory.looks_fail = False
+    given = {"said": "look", "reason": "", "actor": world.analyst.actor(), "now": clock.now()}
+    uncertain.answer(execution_id=approved.pk, step_id=named, **given)
+    driven(approved)
+    assert laboratory.did(what, "a") == 0
+    looked_again(approved, monkeypatch)
+    assert (step(approved, named).status, laboratory.did(what, "a")) == ("completed", 1)
 
 
 def test_a_machine_that_was_set_back_to_an_earlier_moment_counts_anew(unfinished, laboratory, monkeypatch):

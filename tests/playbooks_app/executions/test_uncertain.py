@@ -64,7 +64,7 @@ def test_looking_again_comes_back_where_nobody_can_tell(world, monkeypatch):
     assert step(driven(execution), "isolate").status == "uncertain"
 
 
-def test_looking_again_finds_what_the_vendor_can_tell_now(world, monkeypatch):
+def test_looking_again_finds_what_the_vendor_can_tell_now_and_sends_nothing(world, monkeypatch):
     execution = driven(world.begin(WRITE))
     world.script("edr.isolate_host", "timeout", remaining=1)
     world.decide()
@@ -74,7 +74,8 @@ def test_looking_again_finds_what_the_vendor_can_tell_now(world, monkeypatch):
     assert step(execution, "isolate").status == "uncertain"
     say(world, execution, "look", "isolate")
     assert driven(execution).status == "waiting"
-    assert looked_again(execution, monkeypatch).status == "completed"
+    assert looked_again(execution, monkeypatch).status == "failed"
+    assert (step(execution, "isolate").status, writes()) == ("failed", [])
 
 
 def test_an_item_that_did_not_happen_goes_on_with_the_consent_to_all(world):
