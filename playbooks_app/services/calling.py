@@ -45,7 +45,8 @@ def call_item(drive: Drive, command: model.CallItem) -> Flight | None:
 def recover(drive: Drive, command: model.Recover) -> Flight | None:
     """Find out what became of a call: repeat what may be repeated, look, or let a person say.
 
-    Where the worker that made it did not stop, and gave it up, what that one saw counts where it is not there.
+    Where the worker that made it did not stop, and gave it up, what that one saw counts where it is not there. Otherwise what
+    is not there was not done, and is called anew.
     """
     run, step = drive.runs[command.step], drive.step(command.step)
     row = CallRow.objects.select_related("instance").filter(pk=run.call_id).first()
@@ -57,16 +58,16 @@ def recover(drive: Drive, command: model.Recover) -> Flight | None:
     if seen is not None:
         drive.settle(Result(run.step_id, row, calls.Outcome(error=seen), outcomes.settle))
         return None
-    settled = False if action.repeatable else looking.look(drive, row)
-    if settled is False:
-        if not action.repeatable and looking.puts_off(drive, run, looking.timeout_of(step)):
-            return None
-        return flight_of(run, step, row, repeated=action.repeatable)
+    if action.repeatable:
+        return flight_of(run, step, row, repeated=True)
+    settled = looking.look(drive, row)
     if settled:
         outcome, found = calls.Outcome(output=action.predict(row.params or {})), "by looking"
         drive.settle(Result(run.step_id, row, outcome, outcomes.settle, found))
-    else:
+    elif settled is None:
         outcomes.uncertain(drive, run, row, None)
+    elif not looking.puts_off(drive, run, looking.timeout_of(step)):
+        outcomes.not_done(drive, run, row)
     return None
 
 

@@ -19,6 +19,7 @@ from playbooks_app.services import documents, journaling, looking
 from playbooks_app.services.drive import Drive, Result
 from playbooks_app.spec.schema import Step
 
+NOT_DONE = "The worker stopped, and what it asked for was not carried out."
 UNANSWERED = "An earlier try was not answered: it may have been carried out."
 
 
@@ -44,6 +45,16 @@ def uncertain(drive: Drive, run: StepRun, row: CallRow, outcome: calls.Outcome |
     run.waiting_for, run.retry_at = "a person who says whether it happened", None
     run.error = {**unknown.error.to_dict(), **looking.as_seen(seen)} if unknown.error else None
     drive.place(run, StepStatus.UNCERTAIN, now, kind=Kind.STEP_WAITING)
+
+
+def not_done(drive: Drive, run: StepRun, row: CallRow) -> None:
+    """Let a step stand where it stood before its call, whose worker stopped and which was not carried out.
+
+    It is called anew where steps may start: not after a cancel, nor under a pause.
+    """
+    now, error = clock.now(), errors.Cancelled(NOT_DONE)
+    drive.batch.calls.append(calls.settle(row, calls.Outcome(error=error), now=now))
+    drive.place(run, _before_call(run), now, kind=Kind.STEP_WAITING, why=error.message, call=str(row.pk))
 
 
 def report(drive: Drive, run: StepRun, call_ids: list[Any], outcome: ApprovalOutcome) -> None:
@@ -117,11 +128,7 @@ def _again(drive: Drive, run: StepRun, step: Step, error: errors.AdapterError, n
     pause = max(step.retry.backoff * 2 ** (run.attempt - 1), dt.timedelta(seconds=error.retry_after or 0))
     run.retry_at, run.error = now + pause, {**(run.error or {}), "pause": pause.total_seconds()}
     run.waiting_for = "its next try"
-    back = StepStatus.NOT_STARTED
-    if run.approval_id:
-        queued = was_queued(run)
-        back, run.mode = (StepStatus.SIMULATED, StepMode.SIMULATED) if queued else (StepStatus.AWAITING_APPROVAL, run.mode)
-    drive.place(run, back, now, kind=Kind.STEP_WAITING, error=error.code, attempt=run.attempt)
+    drive.place(run, _before_call(run), now, kind=Kind.STEP_WAITING, error=error.code, attempt=run.attempt)
 
 
 def _stopped(drive: Drive, run: StepRun, result: Result) -> None:
@@ -135,10 +142,17 @@ def _stopped(drive: Drive, run: StepRun, result: Result) -> None:
         drive.place(run, StepStatus.BLOCKED, now, kind=Kind.STEP_WAITING, why=why)
         return
     # It stays approved and waits; the call is checked against what was approved once more before it is made.
-    queued = was_queued(run)
-    run.mode = StepMode.SIMULATED if queued else run.mode
-    back = StepStatus.SIMULATED if queued else StepStatus.AWAITING_APPROVAL
-    drive.place(run, back, now, kind=Kind.STEP_WAITING, why=why)
+    drive.place(run, _before_call(run), now, kind=Kind.STEP_WAITING, why=why)
+
+
+def _before_call(run: StepRun) -> StepStatus:
+    """Return where a step stands whose call is made later; what people approved stays approved."""
+    if not run.approval_id:
+        return StepStatus.NOT_STARTED
+    if not was_queued(run):
+        return StepStatus.AWAITING_APPROVAL
+    run.mode = StepMode.SIMULATED
+    return StepStatus.SIMULATED
 
 
 def _after_failure(run: StepRun, step: Step) -> StepStatus:

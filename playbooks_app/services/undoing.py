@@ -110,7 +110,8 @@ def _flight(run: StepRun, row: CallRow, *, repeated: bool = False) -> Flight:
 def _recover(drive: Drive, run: StepRun) -> Flight | None:
     """An undo whose worker stopped: repeated where that is safe, else looked at, else left to a person.
 
-    One whose worker gave it up is looked at, and has failed as that one saw where it is not there.
+    One whose worker gave it up is looked at, and has failed as that one saw where it is not there. Otherwise what is not there
+    is undone anew.
     """
     row = CallRow.objects.select_related("instance").get(pk=run.call_id)
     assert row.instance is not None  # noqa: S101
@@ -119,15 +120,15 @@ def _recover(drive: Drive, run: StepRun) -> Flight | None:
     if seen is not None:
         drive.settle(Result(run.step_id, row, calls.Outcome(error=seen), settle))
         return None
-    settled = False if action.repeatable else looking.look(drive, row)
-    if settled is False:
-        if not action.repeatable and looking.puts_off(drive, run, looking.DEFAULT_TIMEOUT):
-            return None
-        return _flight(run, row, repeated=action.repeatable)
+    if action.repeatable:
+        return _flight(run, row, repeated=True)
+    settled = looking.look(drive, row)
     if settled:
         drive.settle(Result(run.step_id, row, calls.Outcome(output={}), settle, "by looking"))
-    else:
+    elif settled is None:
         outcomes.uncertain(drive, run, row, None)
+    elif not looking.puts_off(drive, run, looking.DEFAULT_TIMEOUT):
+        outcomes.not_done(drive, run, row)
     return None
 
 

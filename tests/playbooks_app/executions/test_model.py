@@ -32,7 +32,7 @@ from playbooks_app.tasks.executions import due
 from tests import factories
 from tests.playbooks_app.executions import truths, worlds
 from tests.playbooks_app.executions.draws import ACTS, AROUND, CHILD, HAPPENINGS, LEASE, MOVES, steps_of
-from tests.playbooks_app.executions.laboratory import WORK, Died, Lab, Laboratory
+from tests.playbooks_app.executions.laboratory import KEYED, OPPOSITE, WORK, Died, Lab, Laboratory
 
 #: A failure is shown as it was found: to look for a shorter one takes minutes.
 COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck), "phases": [Phase.generate], "report_multiple_bugs": False}
@@ -53,7 +53,8 @@ class Engine(RuleBasedStateMachine):
         self.atomic.__enter__()
         self.now = factories.NOW
         self.lab = Lab.laboratory = Laboratory()
-        self.lab.watchers.append(self.consented)
+        self.lab.watchers += [self.consented, self.sent_once]
+        self.calls = set()
         self.allowed, self.problems, self.dying, self.stopped = set(), [], None, False
         self.execution, self.standing, self.pending = None, set(), False
         self.passed, self.seen = 0.0, self.now
@@ -131,7 +132,7 @@ class Engine(RuleBasedStateMachine):
         self.dying = list(death) if death else None
 
     def drive(self):
-        before = self.paused_or_ended()
+        before, calling = self.paused_or_ended(), self.calls_are_under_way()
         sent = len(self.lab.sent)
         try:
             driven = runner.advance(self.execution.pk)
@@ -139,23 +140,29 @@ class Engine(RuleBasedStateMachine):
             return
         finally:
             self.dying = None
-        if before and len(self.lab.sent) > sent:
-            self.problems.append(f"it was {before}, and sent {self.lab.sent[sent:]}")
+        # What is safe to repeat is repeated, to learn what became of it.
+        begun = [one for one in self.lab.sent[sent:] if not (calling and one.action in KEYED)]
+        if before == "about to end":
+            begun = [one for one in begun if one.action not in OPPOSITE]
+        if before and begun:
+            self.problems.append(f"it was {before}, and sent {begun}")
         if driven:
             self.rests()
 
     def paused_or_ended(self):
-        """Why nothing may be sent to the vendor now; empty where something may."""
+        """Why nothing may be sent to the vendor now, or nothing but undos; empty where something may."""
         self.execution.refresh_from_db()
-        if self.execution.steps.filter(status="in_progress", call_id__isnull=False).exists():
-            return ""
         if self.stopped:
             return "stopped"
-        if "pause" in self.execution.control and not {"rollback", "cancel"} & set(self.execution.control):
+        if {"rollback", "cancel"} & set(self.execution.control):
+            return "about to end"
+        if "pause" in self.execution.control:
             return "paused"
-        queued = self.execution.steps.filter(status="simulated", approval_id__isnull=False).exists()
-        asked = "rollback" in self.execution.control
-        return self.execution.status if self.execution.status in FINAL_EXECUTION and not queued and not asked else ""
+        queued = self.execution.steps.filter(status="simulated", approval_id__isnull=False).exists() or self.calls_are_under_way()
+        return self.execution.status if self.execution.status in FINAL_EXECUTION and not queued else ""
+
+    def calls_are_under_way(self):
+        return self.execution.steps.filter(status="in_progress", call_id__isnull=False).exists()
 
     def rests(self):
         """What a worker left behind that was not disturbed says by itself what it waits for."""
@@ -338,6 +345,13 @@ class Engine(RuleBasedStateMachine):
         """What the pump does with a decision."""
         for row in Execution.objects.all():
             leases.wake(row.pk, now=self.now)
+
+    def sent_once(self, action, what):
+        """What is not safe to repeat is sent again, if at all, as a call of its own."""
+        run = next(run for run in StepRun.objects.filter(action=action) if truths.what_of(run) == what)
+        if action not in KEYED and run.call_id in self.calls:
+            self.problems.append(f"{action} of {what} was sent twice in one call")
+        self.calls.add(run.call_id)
 
     def consented(self, action, what):
         """At the moment at which a write reaches the vendor: people agreed to it, and no stop stands."""

@@ -5,7 +5,9 @@ import datetime as dt
 import pytest
 import time_machine
 
+from adapters.models import Call
 from core import clock, uptime
+from playbooks_app.models import Execution
 from playbooks_app.services import executions, uncertain
 from tests.playbooks_app.executions.laboratory import Died, Sent
 from tests.playbooks_app.executions.worlds import LONGEST, driven, later, looked_again, step
@@ -114,6 +116,70 @@ def test_an_undo_that_is_under_way_is_not_sent_again_either(approved, laboratory
 
 def ask(world, execution, what):
     what(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+
+
+def test_after_a_cancel_one_that_is_not_there_is_not_sent(unfinished, laboratory, world, monkeypatch):
+    ask(world, unfinished, executions.cancel)
+    assert looked_again(unfinished, monkeypatch).status == "cancelled"
+    assert (step(unfinished, "a").status, laboratory.sent) == ("cancelled", [])
+
+
+def test_under_a_pause_one_that_is_not_there_is_sent_with_its_end(unfinished, laboratory, world, monkeypatch):
+    ask(world, unfinished, executions.pause)
+    assert looked_again(unfinished, monkeypatch).status == "paused"
+    assert laboratory.sent == []
+    ask(world, unfinished, executions.resume)
+    assert driven(unfinished).status == "completed"
+    assert laboratory.did("lab.looked", "a") == 1
+
+
+@pytest.mark.parametrize(("ends", "status"), [("rollback", "rolled_back"), ("fails", "failed")])
+def test_after_what_ends_its_execution_one_that_is_not_there_is_not_sent(world, laboratory, monkeypatch, ends, status):
+    other = {"id": "b", "action": "lab.keyed", "with": {"what": "b"}, "rollback": {"action": "lab.unkeyed", "with": {"what": "b"}}}
+    execution = driven(world.begin({**WRITE, "needs": ["b"]}, {**other, "needs": []}))
+    world.decide()
+    execution = driven(execution)
+    world.decide()
+    laboratory.answers.append("dies before")
+    with pytest.raises(Died):
+        driven(execution)
+    later(execution)
+    assert driven(execution).status == "waiting"
+    if ends == "rollback":
+        ask(world, execution, executions.rollback)
+    else:
+        Execution.objects.update(deadline=clock.now())
+    assert looked_again(execution, monkeypatch).status == status
+    assert (step(execution, "a").status, laboratory.did("lab.looked", "a")) == ("cancelled", 0)
+
+
+def test_after_a_cancel_a_write_that_is_safe_to_repeat_is_repeated_to_learn_what_there_is_to_undo(world, laboratory):
+    execution = driven(world.begin({"id": "a", "action": "lab.keyed", "with": {"what": "a"}}))
+    world.decide()
+    laboratory.answers.append("dies after")
+    with pytest.raises(Died):
+        driven(execution)
+    later(execution)
+    ask(world, execution, executions.cancel)
+    assert driven(execution).status == "cancelled"
+    assert (step(execution, "a").status, laboratory.did("lab.keyed", "a")) == ("completed", 1)
+
+
+def test_what_was_sent_in_vain_is_concluded_and_what_is_sent_again_has_a_call_of_its_own(unfinished, monkeypatch):
+    looked_again(unfinished, monkeypatch)
+    assert list(Call.objects.order_by("id").values_list("attempt", "status")) == [(1, "failed"), (2, "succeeded")]
+
+
+def test_one_that_was_queued_is_sent_again(world, laboratory, monkeypatch):
+    execution = driven(world.begin(WRITE, level="L2"))
+    world.decide()
+    laboratory.answers.append("dies before")
+    with pytest.raises(Died):
+        driven(execution)
+    later(execution)
+    driven(execution)
+    assert looked_again(execution, monkeypatch).status == "completed"
+    assert (step(execution, "a").status, laboratory.did("lab.looked", "a")) == ("completed", 1)
 
 
 @pytest.mark.parametrize("of", ["step", "undo"])
