@@ -366,24 +366,6 @@ class Engine(RuleBasedStateMachine):
             self.problems.append(f"{action} of {what} was sent without consent")
 
 
-def _dying(machine, name):
-    """A driver's method that may be the last thing that its worker does."""
-    real = getattr(Drive, name)
-
-    def method(self, *args):
-        moment = machine().dying
-        if not moment or moment[0] != name:
-            return real(self, *args)
-        moment[1] -= 1
-        if moment[1]:
-            return real(self, *args)
-        if moment[2]:
-            real(self, *args)
-        raise Died
-
-    return method
-
-
 @pytest.fixture
 def machine(world, laboratory, monkeypatch):
     """The machine, in a tenant whose one adapter is the laboratory."""
@@ -400,7 +382,7 @@ def machine(world, laboratory, monkeypatch):
 
     Here.world, Here.patch = worlds.World(world.tenant, world.environment, lead, world.edr), monkeypatch
     for name in ("_write", "release"):
-        monkeypatch.setattr(Drive, name, _dying(lambda: alive[0], name))
+        monkeypatch.setattr(Drive, name, worlds.dying(lambda: alive[0], name))
     return Here
 
 

@@ -17,8 +17,10 @@ from core import clock, uptime
 from incidents.models import Alert
 from playbooks_app.models import Execution, Playbook, PlaybookVersion, StepRun
 from playbooks_app.services import executions, runner
+from playbooks_app.services.drive import Drive
 from playbooks_app.spec import loader
 from tests import factories
+from tests.playbooks_app.executions.laboratory import Died
 
 READ = {"id": "look", "action": "edr.get_isolation_status", "with": {"host": "h1"}}
 BACK = {"action": "edr.unisolate_host", "with": {"host": "h1"}}
@@ -111,3 +113,21 @@ def looked_again(execution: Execution, monkeypatch: pytest.MonkeyPatch) -> Execu
 def later(execution: Execution) -> None:
     """End the lease of a worker that died, as the sweep does with one that is renewed no more."""
     Execution.objects.filter(pk=execution.pk).update(lease_until=None)
+
+
+def dying(machine, name):
+    """A driver's method that may be the last thing that its worker does."""
+    real = getattr(Drive, name)
+
+    def method(self, *args):
+        moment = machine().dying
+        if not moment or moment[0] != name:
+            return real(self, *args)
+        moment[1] -= 1
+        if moment[1]:
+            return real(self, *args)
+        if moment[2]:
+            real(self, *args)
+        raise Died
+
+    return method
