@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -183,6 +184,6 @@ class Crowd:
                 return json.loads(answer.read() or b"{}")
         except HTTPError as error:
             self.counts[f"HTTP {error.code}"] += 1
-        except (URLError, OSError, ValueError):
+        except (URLError, HTTPException, OSError, ValueError):
             self.counts["no answer"] += 1
         return None
