@@ -105,6 +105,8 @@ class Flights:
             del self._futures[future]
             error = errors.CallTimeout() if _let_go(future, flight) else errors.Unavailable(UNSENT)
             flight.result.outcome = calls.Outcome(error=error)
+            # Nobody answered: it comes back no more, and there is nothing to record as late.
+            self.drive.in_flight.discard(flight.run_id)
             self.drive.settle(flight.result)
 
 

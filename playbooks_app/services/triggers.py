@@ -73,7 +73,10 @@ def _started(alert: Alert, now: dt.datetime, terms: Terms) -> list[TriggerDecisi
         if not Alert.objects.select_for_update().filter(pk=alert.pk, decided_at=None).values_list("pk"):
             return None
         # Whoever waited for the lock may have read playbooks that were disabled meanwhile.
-        decisions = [_start(alert, verdict, now, terms) if verdict.matched else _decision(alert, verdict, now) for verdict in _verdicts(alert)]
+        decisions = [
+            _start(alert, verdict.playbook, verdict, now, terms) if verdict.matched and verdict.playbook else _decision(alert, verdict, now)
+            for verdict in _verdicts(alert)
+        ]
         alert.decided_at = now
         writes.write([], [writes.Insert(decisions), writes.Update([alert], ("decided_at",))])
         journal.append_all([_fact(alert, decisions, now)])
@@ -177,11 +180,10 @@ def _with_parents(techniques: list[str]) -> list[str]:
     return list(found)
 
 
-def _start(alert: Alert, verdict: Verdict, now: dt.datetime, terms: Terms) -> TriggerDecision:
-    assert verdict.playbook is not None  # noqa: S101
+def _start(alert: Alert, playbook: Playbook, verdict: Verdict, now: dt.datetime, terms: Terms) -> TriggerDecision:
     try:
         execution = executions.start(
-            tenant=alert.tenant, environment=alert.environment, version=verdict.playbook.active_version, alert=alert,
+            tenant=alert.tenant, environment=alert.environment, version=playbook.active_version, alert=alert,
             actor=TRIGGER, now=now, level=terms.level, drill=terms.drill,
         )  # fmt: skip
     except DomainError as error:
