@@ -42,7 +42,8 @@ class Batch:
 
     `fields` names what changed of the execution. `then` runs in the same transaction after the rows. What is `urgent` is
     written before anything else is decided. `release` gives the execution back until `wake_at`. `stored` has the values
-    of each step as the database has them.
+    of each step as the database has them. `lost` has the steps whose call was lost with its worker, and which do no more
+    than wait for it, or make it anew.
     """
 
     stored: dict[Any, Values] = dataclasses.field(default_factory=dict)
@@ -56,6 +57,7 @@ class Batch:
     urgent: bool = False
     release: bool = False
     wake_at: dt.datetime | None = None
+    lost: set[Any] = dataclasses.field(default_factory=set)
 
     @property
     def is_empty(self) -> bool:
@@ -123,9 +125,16 @@ def _values(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime) 
     ends = {"lease_owner": "", "lease_until": None, **leases.look(batch.wake_at, now=now)} if batch.release else {}
     # A lease that was renewed just now is left alone, and with it often the whole row.
     renewed = {} if lease.age < leases.LENGTH.total_seconds() / 2 else {"lease_until": now + leases.LENGTH}
-    # Whoever changes a step, or comes to an end, was not lost at the place of the one before.
-    survived = {"losses": 0} if execution.losses and (batch.release or batch.fields or batch.runs or batch.new_runs) else {}
+    survived = {"losses": 0} if execution.losses and _survives(batch) else {}
     return {**values, **renewed, **survived, **ends}
+
+
+def _survives(batch: Batch) -> bool:
+    """Return whether a driver came past the place at which the one before was lost: it has moved a step, or rests at none."""
+    if batch.new_runs or (batch.release and not batch.lost):
+        return True
+    begun = {row.pk for row in batch.new_calls}
+    return any(run.pk not in batch.lost and run.call_id not in begun for run in batch.runs.values())
 
 
 def _guard(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime) -> writes.Guard:

@@ -147,9 +147,11 @@ class Drive:
 
     def release(self, wake_at: dt.datetime | None) -> bool:
         """Commit what is noted and give the execution back; return False where it has to be read anew."""
+        lost = {run.pk for run in self.runs.values() if _is_lost(run)}
         if self.batch.is_empty:
-            return leases.release(self.lease, wake_at=wake_at, now=clock.now())
+            return leases.release(self.lease, wake_at=wake_at, now=clock.now(), survived=not lost)
         self.batch.release = True
+        self.batch.lost |= lost
         self.batch.wake_at = wake_at
         self.commit()
         return True
@@ -168,3 +170,8 @@ class Drive:
         self.runs = {run.step_id: run for run in snapshots.steps(self.execution.pk)}
         self._stored.clear()
         self._stored.update({run.pk: commits.values_of(run) for run in self.runs.values()})
+
+
+def _is_lost(run: StepRun) -> bool:
+    """Return whether the worker that made the call of a step was lost, and nobody knows yet what became of it."""
+    return run.status == StepStatus.IN_PROGRESS and run.call_id is not None and "seen" not in (run.error or {})

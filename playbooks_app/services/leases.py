@@ -100,10 +100,13 @@ def seen(lease: Lease, *, now: dt.datetime) -> None:
         raise LostLease(LostLease.__doc__)
 
 
-def release(lease: Lease, *, wake_at: dt.datetime | None, now: dt.datetime) -> bool:
-    """Give the execution back until `wake_at`; return False where somebody changed it, and it has to be read anew."""
-    rows = held(lease).filter(wake_at__isnull=True)
-    return bool(rows.update(lease_owner="", lease_until=None, losses=0, **look(wake_at, now=now))) or not held(lease).exists()
+def release(lease: Lease, *, wake_at: dt.datetime | None, now: dt.datetime, survived: bool = True) -> bool:
+    """Give the execution back until `wake_at`; return False where somebody changed it, and it has to be read anew.
+
+    Whoever `survived` has come past the place at which workers before it were lost.
+    """
+    rows, losses = held(lease).filter(wake_at__isnull=True), {"losses": 0} if survived else {}
+    return bool(rows.update(lease_owner="", lease_until=None, **losses, **look(wake_at, now=now))) or not held(lease).exists()
 
 
 def give_up(lease: Lease, *, wake_at: dt.datetime, now: dt.datetime) -> None:

@@ -44,6 +44,8 @@ def puts_off(drive: Drive, run: StepRun, timeout: float, seen: errors.AdapterErr
     What the worker that made the call has `seen` of it is kept meanwhile; of one that stopped, nothing is known.
     """
     drive.batch.change(run)
+    if seen is None:
+        drive.batch.lost.add(run.pk)
     machine, up = uptime.machine(), uptime.seconds()
     known = (run.error or {}).get("since", {})
     # A machine that was set back to an earlier moment of its life, as by a snapshot, counts anew.

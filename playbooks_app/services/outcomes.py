@@ -54,6 +54,7 @@ def not_done(drive: Drive, run: StepRun, row: CallRow) -> None:
     """
     now, error = clock.now(), errors.Cancelled(NOT_DONE)
     drive.batch.calls.append(calls.settle(row, calls.Outcome(error=error), now=now))
+    drive.batch.lost.add(run.pk)
     drive.place(run, _before_call(run), now, kind=Kind.STEP_WAITING, why=error.message, call=str(row.pk))
 
 

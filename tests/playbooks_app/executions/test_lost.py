@@ -15,7 +15,7 @@ from playbooks_app.services import executions, lost
 from playbooks_app.tasks import sweep_executions
 from tests import factories
 from tests.playbooks_app.executions.laboratory import Died
-from tests.playbooks_app.executions.worlds import driven, later, step
+from tests.playbooks_app.executions.worlds import driven, later, looked_again, step
 
 
 def read(step_id, **more):
@@ -119,6 +119,76 @@ def test_a_write_that_nobody_may_repeat_is_uncertain_after_the_first_loss(world,
     killed(execution, 1)
     assert driven(execution).status == "awaiting_input"
     assert (step(execution, "a").status, execution.losses, execution.given_up_at) == ("uncertain", 0, None)
+
+
+@pytest.fixture
+def drive_on(monkeypatch):
+    """Have an execution driven when what it waits for has come, by workers each of which may die; return those that did."""
+
+    def drive(execution, rounds=30):
+        died = 0
+        for _ in range(rounds):
+            try:
+                looked_again(execution, monkeypatch)
+            except Died:
+                died += 1
+                later(execution)
+        execution.refresh_from_db()
+        return died
+
+    return drive
+
+
+def test_a_write_that_is_never_carried_out_and_kills_its_worker_every_time_is_given_up(world, laboratory, drive_on):
+    execution = driven(world.begin({"id": "a", "action": "lab.looked", "with": {"what": "a"}}))
+    world.decide()
+    laboratory.answers.extend(["dies before"] * 30)
+    assert drive_on(execution) == lost.MOST
+    assert (execution.status, step(execution, "a").waiting_for) == ("awaiting_input", lost.WAITS_FOR)
+    assert "lost 5 times in a row at a" in letter().error
+
+
+def test_such_a_write_is_called_anew_when_its_dead_letter_is_sent(world, laboratory, drive_on):
+    execution = driven(world.begin({"id": "a", "action": "lab.looked", "with": {"what": "a"}}))
+    world.decide()
+    laboratory.answers.extend(["dies before"] * lost.MOST)
+    drive_on(execution)
+    dead_letters.send(delivery_id=letter().id, actor=factories.SETUP, now=clock.now())
+    pump.deliver_all(streams=[f"execution:{execution.pk}"], now=clock.now())
+    drive_on(execution)
+    assert (execution.status, laboratory.did("lab.looked", "a"), execution.losses) == ("completed", 1, 0)
+
+
+def test_an_undo_that_kills_its_worker_every_time_is_given_up(world, laboratory, drive_on):
+    back = {"action": "lab.unlooked", "with": {"what": "a"}}
+    execution = driven(world.begin({"id": "a", "action": "lab.looked", "with": {"what": "a"}, "rollback": back}))
+    world.decide()
+    driven(execution)
+    laboratory.answers.extend(["dies before"] * 30)
+    executions.rollback(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+    assert drive_on(execution) == lost.MOST
+    assert "lost 5 times in a row at undo:a" in letter().error
+
+
+def test_who_looks_at_it_meanwhile_does_not_begin_the_count_anew(world, laboratory, drive_on):
+    execution = driven(world.begin({"id": "a", "action": "lab.looked", "with": {"what": "a"}}))
+    world.decide()
+    laboratory.answers.append("dies before")
+    assert drive_on(execution, rounds=1) == 1
+    driven(execution)
+    before = execution.losses
+    for _ in range(2):
+        driven(execution)
+    assert (before, execution.losses) == (1, 1)
+
+
+def test_one_whose_lost_write_is_carried_out_at_last_has_lost_nobody(world, laboratory, drive_on):
+    more = {"id": "b", "kind": "manual", "instructions": "x"}
+    execution = driven(world.begin({"id": "a", "action": "lab.looked", "with": {"what": "a"}}, more))
+    world.decide()
+    laboratory.answers.extend(["dies before"] * 3)
+    assert drive_on(execution) == 3
+    assert (step(execution, "a").status, execution.status, execution.losses) == ("completed", "awaiting_input", 0)
 
 
 def test_one_that_was_lost_twice_waits_apart_from_what_was_lost_with_it(world, deadly):
