@@ -5,7 +5,7 @@ from typing import Any
 from audit.choices import Kind
 from core import canonical, clock, tasks
 from core.errors import DomainError
-from playbooks_app.choices import ExecutionStatus, StepMode, StepStatus
+from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus, StepMode, StepStatus
 from playbooks_app.engine import model
 from playbooks_app.engine.decide import after_error
 from playbooks_app.models import Execution, Playbook, StepRun
@@ -54,9 +54,11 @@ def end(drive: Drive, command: model.EndChild) -> None:
 
 
 def ask_to_end(run: StepRun, what: str, reason: str) -> None:
-    """Ask the child of a step to cancel or roll back, in the caller's transaction."""
+    """Ask the child of a step to cancel or roll back, in the caller's transaction; one that has ended has nothing to cancel."""
     now = clock.now()
-    for child in Execution.objects.filter(parent_step=run):
+    for child in Execution.objects.select_for_update(of=("self",)).filter(parent_step=run):
+        if what == "cancel" and child.status in FINAL_EXECUTION:
+            continue
         kind = Kind.EXECUTION_CANCEL if what == "cancel" else Kind.EXECUTION_ROLLBACK
         executions.control(child, what, kind, reason, journaling.ENGINE, now)
 

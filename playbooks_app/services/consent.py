@@ -11,10 +11,10 @@ from adapters.models import Call
 from approvals.choices import Outcome
 from approvals.models import Request
 from approvals.services import requests
-from playbooks_app.choices import StepStatus
+from playbooks_app.choices import FINAL_EXECUTION, StepStatus
 from playbooks_app.engine import states
 from playbooks_app.models import Execution, StepRun
-from playbooks_app.services import documents, journaling
+from playbooks_app.services import documents, journaling, leases
 
 
 def standing(execution: Execution, *, queued: bool) -> QuerySet[StepRun]:
@@ -22,6 +22,22 @@ def standing(execution: Execution, *, queued: bool) -> QuerySet[StepRun]:
     ended = [status for status in states.ENDED if not (queued and status is StepStatus.SIMULATED)]
     left = execution.steps.exclude(status__in=ended).exclude(approval_id=None)
     return execution.steps.filter(approval_id__in=list(left.values_list("approval_id", flat=True)))
+
+
+def queued(execution: Execution) -> QuerySet[StepRun]:
+    """Return the steps whose calls an execution has rehearsed and queued for one click, and the iterations under them."""
+    rehearsed = execution.steps.filter(status=StepStatus.SIMULATED).exclude(approval_id=None)
+    return execution.steps.filter(approval_id__in=list(rehearsed.values_list("approval_id", flat=True)))
+
+
+def withdraw_below(execution: Execution, *, reason: str, now: dt.datetime) -> None:
+    """Let nobody run what ended executions below this one have queued, in the caller's transaction."""
+    for child in Execution.objects.filter(parent_step__execution=execution):
+        if child.status in FINAL_EXECUTION and queued(child).exists():
+            # Whoever is about to call what was clicked has to read it anew first; what is under way already goes on.
+            leases.wake(child.pk, now=now)
+            close(queued(child), reason=reason, now=now)
+        withdraw_below(child, reason=reason, now=now)
 
 
 def close(runs: Iterable[StepRun], *, reason: str, now: dt.datetime) -> None:

@@ -11,6 +11,7 @@ from playbooks_app.selectors import snapshots
 from playbooks_app.services import children, consent
 from playbooks_app.services.drive import Drive
 from playbooks_app.spec import expressions, templates
+from playbooks_app.spec.schema import StepKind
 
 
 def cancel_rest(drive: Drive, command: model.CancelRest) -> None:
@@ -57,13 +58,14 @@ def finish(drive: Drive, command: model.Finish) -> None:
 
 
 def _withdraw_queued(drive: Drive, why: str) -> None:
-    """Let nobody run what was rehearsed and queued for an execution that was cancelled or is undone."""
+    """Let nobody run what was rehearsed and queued for an execution that was cancelled or is undone, or below it."""
     queued = {run.approval_id for run in drive.runs.values() if run.status == StepStatus.SIMULATED and run.approval_id}
     runs = [run for run in drive.runs.values() if run.approval_id in queued]
-    if runs:
+    if runs or any(run.kind == StepKind.PLAYBOOK for run in drive.runs.values()):
         # At once with the end: what was clicked already would be called after it.
         with drive.transaction() as now:
             consent.close(runs, reason=why, now=now)
+            consent.withdraw_below(drive.execution, reason=why, now=now)
 
 
 def _wake_parent(drive: Drive, _now: object) -> None:

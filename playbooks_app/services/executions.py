@@ -322,6 +322,8 @@ def _close(execution_id: uuid.UUID, status: ExecutionStatus, reason: str, actor:
         left = list(execution.steps.exclude(status__in=states.ENDED))
         why, standing = f"the execution was {status}", consent.standing(execution, queued=status == ExecutionStatus.ABANDONED)
         consent.close(standing, reason=reason or why, now=now)
+        if status is ExecutionStatus.ABANDONED:
+            consent.withdraw_below(execution, reason=why, now=now)
         for run in left:
             steps.place(execution, run, StepStatus.CANCELLED, now)
         execution.completed_at, execution.result = now, {"outcome": status.value, "why": reason[:500]}

@@ -7,7 +7,9 @@ from approvals.services import decisions
 from approvals.services.requests import NotPending
 from audit.selectors import entries
 from core import clock
+from playbooks_app.models import Execution, Playbook, PlaybookVersion
 from playbooks_app.services import executions
+from playbooks_app.spec import loader
 from tests.playbooks_app.executions.worlds import BACK, READ, WRITE, driven, step, writes
 
 MANUAL = {"id": "tell", "kind": "manual", "instructions": "x"}
@@ -28,6 +30,25 @@ def ask(world):
 
 def queued(world, *more, **around):
     return driven(world.begin(WRITE, *more, level="L2", **around))
+
+
+@pytest.fixture
+def below(world):
+    """An execution that ran another playbook, which has ended with a call queued, and now waits for a person; and that other one."""
+    document = {
+        "apiVersion": "runbookpilot/v1", "metadata": {"id": "child", "name": "Child", "version": "1.0.0"}, "level": "L2",
+        "steps": [WRITE],
+    }  # fmt: skip
+    playbook = Playbook.objects.create(tenant=world.tenant, slug="child", name="Child")
+    playbook.active_version = PlaybookVersion.objects.create(
+        tenant=world.tenant, playbook=playbook, number="1.0.0", source="", document=document,
+        digest=loader.digest_of(document), level="L2", status="active",
+    )  # fmt: skip
+    playbook.save()
+    parent = driven(world.begin({"id": "sub", "kind": "playbook", "playbook": "child"}, MANUAL, level="L2"))
+    child = driven(Execution.objects.get(parent_step__execution=parent))
+    assert child.status == "completed"
+    return parent, child
 
 
 def reasons(execution):
@@ -109,3 +130,32 @@ def test_what_was_queued_and_is_refused_is_not_sent_again(world, laboratory):
     driven(execution)
     assert (step(execution, "a").status, Request.objects.get().outcome) == ("simulated", "failed")
     assert [sent.done for sent in laboratory.sent] == [False]
+
+
+@pytest.mark.parametrize(("service", "word"), [(executions.cancel, "cancelled"), (executions.abandon, "abandoned")])
+@pytest.mark.parametrize("seen", [True, False])
+def test_what_was_queued_below_is_withdrawn_when_the_execution_above_is_cancelled(world, ask, below, service, word, seen):
+    parent, child = below
+    if seen:
+        driven(parent)
+    world.decide()
+    assert ask(service, parent).status == word
+    assert driven(child).status == "completed"
+    assert (writes(), Request.objects.get().status) == ([], "withdrawn")
+
+
+def test_an_execution_below_that_has_ended_is_not_asked_to_cancel(world, ask, below):
+    parent, child = below
+    ask(executions.cancel, parent)
+    child.refresh_from_db()
+    assert (step(parent, "sub").status, child.control) == ("cancelled", {})
+    assert [entry.kind for entry in entries.of_stream(f"execution:{child.pk}")][-2:] == ["execution:finished", "approval:withdrawn"]
+    assert reasons(child) == ["the execution was cancelled: a person cancelled it"]
+
+
+def test_what_was_queued_below_stays_when_a_person_ends_the_execution_above_as_done(world, ask, below):
+    parent, child = below
+    ask(executions.complete, driven(parent))
+    world.decide()
+    driven(child)
+    assert writes() == ["edr.isolate_host"]

@@ -126,12 +126,18 @@ def _stuck(execution, runs):
 
 
 def _withdrawn(execution, runs):
-    """Nobody can run a call of an execution that was cancelled, abandoned or undone."""
+    """Nobody can run a call of an execution that was cancelled, abandoned or undone, nor of one that ended below it."""
     if execution.status not in ("cancelled", "abandoned", "rolling_back", "rolled_back"):
         return
-    asked = [run.approval_id for run in runs.values() if run.approval_id]
+    asked = [run.approval_id for run in (*runs.values(), *_queued_below(execution)) if run.approval_id]
     for request in Request.objects.filter(pk__in=asked, status__in=["pending", "approved"]):
         yield f"it is {execution.status}, and its request to {request.title} is {request.status}"
+
+
+def _queued_below(execution):
+    for child in Execution.objects.filter(parent_step__execution=execution, status__in=FINAL_EXECUTION):
+        yield from child.steps.filter(status="simulated")
+        yield from _queued_below(child)
 
 
 def derived(execution):
