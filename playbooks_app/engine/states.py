@@ -41,6 +41,7 @@ STEP: Mapping[S, frozenset[S]] = {
             S.FAILED,
             S.SIMULATED,
             S.CANCELLED,
+            S.UNCERTAIN,
         }
     ),
     S.IN_PROGRESS: frozenset(
@@ -56,7 +57,7 @@ STEP: Mapping[S, frozenset[S]] = {
             S.SIMULATED,
         }
     ),
-    S.AWAITING_APPROVAL: frozenset({S.IN_PROGRESS, S.SKIPPED, S.FAILED, S.BLOCKED, S.CANCELLED, S.NOT_STARTED}),
+    S.AWAITING_APPROVAL: frozenset({S.IN_PROGRESS, S.SKIPPED, S.FAILED, S.BLOCKED, S.CANCELLED, S.NOT_STARTED, S.UNCERTAIN}),
     S.AWAITING_INPUT: frozenset({S.COMPLETED, S.SKIPPED, S.FAILED, S.CANCELLED}),
     S.COMPLETED: frozenset({S.ROLLED_BACK}),
     S.SKIPPED: frozenset(),

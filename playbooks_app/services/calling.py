@@ -51,6 +51,7 @@ def recover(drive: Drive, command: model.Recover) -> Flight | None:
     run, step = drive.runs[command.step], drive.step(command.step)
     row = CallRow.objects.select_related("instance").filter(pk=run.call_id).first()
     if row is None or row.instance is None:
+        run.waiting_for, run.retry_at = outcomes.WHO, None
         drive.place(run, StepStatus.UNCERTAIN, clock.now(), kind=Kind.STEP_WAITING, why="the call's record is missing")
         return None
     action = calls.action_of(row.instance, row.action)

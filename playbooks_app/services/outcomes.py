@@ -20,6 +20,7 @@ from playbooks_app.services.drive import Drive, Result
 from playbooks_app.spec.schema import Step
 
 NOT_DONE = "The worker stopped, and what it asked for was not carried out."
+WHO = "a person who says whether it happened"
 UNANSWERED = "An earlier try was not answered: it may have been carried out."
 
 
@@ -42,9 +43,18 @@ def uncertain(drive: Drive, run: StepRun, row: CallRow, outcome: calls.Outcome |
     if unknown.error is not None and not unknown.error.outcome_unknown:
         unknown = calls.Outcome(error=errors.CallTimeout(UNANSWERED))
     drive.batch.calls.append(calls.settle(row, unknown, now=now))
-    run.waiting_for, run.retry_at = "a person who says whether it happened", None
+    run.waiting_for, run.retry_at = WHO, None
     run.error = {**unknown.error.to_dict(), **looking.as_seen(seen)} if unknown.error else None
     drive.place(run, StepStatus.UNCERTAIN, now, kind=Kind.STEP_WAITING)
+
+
+def left_open(drive: Drive, run: StepRun, why: str) -> bool:
+    """Let a person say what became of an earlier try that was not answered, where no other can be made; else return False."""
+    if not is_in_doubt(run):
+        return False
+    run.waiting_for, run.retry_at = f"{WHO}: {why}"[:300], None
+    drive.place(run, StepStatus.UNCERTAIN, clock.now(), kind=Kind.STEP_WAITING, why=why)
+    return True
 
 
 def not_done(drive: Drive, run: StepRun, row: CallRow) -> None:
@@ -74,9 +84,14 @@ def report(drive: Drive, run: StepRun, call_ids: list[Any], outcome: ApprovalOut
     drive.batch.then.append(tell)
 
 
+def is_in_doubt(run: StepRun) -> bool:
+    """Return whether a try of this write was not answered, and nobody knows what became of it."""
+    return bool(run.error and run.error.get("outcome_unknown"))
+
+
 def unknown_before(run: StepRun, result: Result) -> bool:
     """Return whether an earlier try of this write may have been carried out: a failure now says nothing about that one."""
-    return result.repeated or bool(run.error and run.error.get("outcome_unknown"))
+    return result.repeated or is_in_doubt(run)
 
 
 def was_queued(run: StepRun) -> bool:

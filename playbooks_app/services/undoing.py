@@ -41,8 +41,9 @@ def undo(drive: Drive, command: model.Undo) -> Flight | None:
             name=rollback.adapter or step.adapter or "",
         )  # fmt: skip
     except (DomainError, expressions.ExpressionError) as error:
-        run.error = {"code": "undo", "message": str(error)}
-        drive.place(run, StepStatus.FAILED, clock.now())
+        if not outcomes.left_open(drive, run, str(error)):
+            run.error = {"code": "undo", "message": str(error)}
+            drive.place(run, StepStatus.FAILED, clock.now())
         return None
     steps.show(run, params)
     row = calling.intended(drive, run, instance, rollback.action, run.params, CallPurpose.UNDO, Kind.UNDO_STARTED)

@@ -7,7 +7,7 @@ from core import canonical, clock
 from playbooks_app.choices import StepMode, StepStatus
 from playbooks_app.engine import model, states
 from playbooks_app.engine.decide import after_error
-from playbooks_app.services import journaling, steps
+from playbooks_app.services import journaling, outcomes, steps
 from playbooks_app.services.drive import Drive
 
 SET_BACK = "a clock was set back"
@@ -60,16 +60,23 @@ def choose(drive: Drive, command: model.Choose) -> None:
 
 
 def skip(drive: Drive, command: model.Skip) -> None:
-    """Skip a step, and the iterations that it has."""
+    """Skip a step, and the iterations that it has; not one with a try of which nobody knows whether it happened."""
     run = drive.runs[command.step]
+    if outcomes.left_open(drive, run, command.why):
+        return
     run.waiting_for = command.why
     drop_iterations(drive, command.step, command.why)
     drive.place(run, StepStatus.SKIPPED, clock.now(), command, why=command.why)
 
 
 def fail(drive: Drive, command: model.Fail) -> None:
-    """Fail a step; by its rule for errors it may end as skipped, with the error kept."""
+    """Fail a step; by its rule for errors it may end as skipped, with the error kept.
+
+    One with a try of which nobody knows whether it happened has not failed: a person says what became of that.
+    """
     run = drive.runs[command.step]
+    if outcomes.left_open(drive, run, command.why):
+        return
     run.error = {"code": command.code, "message": command.why}
     drop_iterations(drive, command.step, command.why)
     drive.place(run, after_error(drive.step(command.step)), clock.now(), command, code=command.code)

@@ -4,6 +4,7 @@ import pytest
 
 from accounts.services import stops
 from adapters import calls
+from adapters.models import AdapterInstance
 from core import clock
 from playbooks_app.services import executions, uncertain
 from tests import factories
@@ -112,7 +113,9 @@ def stop(world):
     stops.engage(tenant=world.tenant, reason="x", actor=factories.SETUP, now=clock.now())
 
 
-def test_a_stop_that_keeps_a_repeat_of_an_undo_back_does_not_say_that_nothing_happened(world, laboratory, monkeypatch):
+@pytest.fixture
+def held_back(world, laboratory, monkeypatch):
+    """An execution whose undo was not answered, and that a stop keeps from being undone once more."""
     execution = driven(world.begin({**DUMP, "rollback": {"action": "lab.unkeyed", "with": {"what": "dump"}}}))
     world.decide()
     driven(execution)
@@ -122,7 +125,52 @@ def test_a_stop_that_keeps_a_repeat_of_an_undo_back_does_not_say_that_nothing_ha
     real = calls.send
     with monkeypatch.context() as patch:
         patch.setattr(calls, "send", lambda *args, **more: (stop(world), real(*args, **more))[1])
-        run = step(driven(execution), "undo:dump")
+        return driven(execution)
+
+
+def test_a_stop_that_keeps_a_repeat_of_an_undo_back_does_not_say_that_nothing_happened(world, held_back):
+    run = step(held_back, "undo:dump")
     assert (run.status, run.error["outcome_unknown"]) == ("not_started", True)
     stops.release(tenant=world.tenant, reason="x", actor=factories.SETUP, now=clock.now())
-    assert step(driven(execution), "undo:dump").status == "uncertain"
+    assert step(driven(held_back), "undo:dump").status == "uncertain"
+
+
+def gone():
+    """Take away the one instance that serves the laboratory."""
+    AdapterInstance.objects.filter(name="lab").update(enabled=False)
+
+
+def in_doubt(world, laboratory, **more):
+    """A write of which one try was not answered, and whose next one finds nobody to ask."""
+    execution = driven(begun(world, laboratory, "lost after", **RETRY, **more))
+    gone()
+    return driven(execution)
+
+
+def test_a_try_that_was_not_answered_is_still_in_doubt_when_no_other_can_be_made(world, laboratory):
+    run = step(in_doubt(world, laboratory, on_error="skip"), "dump")
+    assert (run.status, run.error["outcome_unknown"], run.execution.status) == ("uncertain", True, "awaiting_input")
+    assert run.waiting_for.startswith("a person who says whether it happened: No enabled adapter is bound to 'lab'")
+
+
+@pytest.mark.parametrize(("said", "status"), [("happened", "completed"), ("not_happened", "failed")])
+def test_a_person_says_what_became_of_it_and_it_goes_on(world, laboratory, said, status):
+    execution = in_doubt(world, laboratory)
+    uncertain.answer(
+        execution_id=execution.pk, step_id="dump", said=said, reason="seen", actor=world.analyst.actor(), now=clock.now()
+    )
+    assert step(driven(execution), "dump").status == status
+
+
+def test_a_step_without_such_a_try_fails_when_no_instance_serves_it(world, laboratory):
+    execution = driven(begun(world, laboratory, "down", **RETRY))
+    gone()
+    run = step(driven(execution), "dump")
+    assert (run.status, run.error["code"]) == ("failed", "no_instance")
+
+
+def test_an_undo_that_was_not_answered_is_still_in_doubt_when_no_other_can_be_made(world, held_back):
+    stops.release(tenant=world.tenant, reason="x", actor=factories.SETUP, now=clock.now())
+    gone()
+    undo = step(driven(held_back), "undo:dump")
+    assert (undo.status, undo.error["outcome_unknown"]) == ("uncertain", True)
