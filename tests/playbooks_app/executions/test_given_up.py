@@ -185,7 +185,7 @@ def test_under_a_pause_it_is_looked_for_and_not_sent(given_up, laboratory, world
 
 
 def test_nobody_abandons_it_meanwhile(given_up, world):
-    with pytest.raises(Conflict, match="A call is under way"):
+    with pytest.raises(Conflict, match="A call of p is under way"):
         ask(world, given_up("lost before"), executions.abandon)
 
 

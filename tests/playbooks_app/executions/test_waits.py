@@ -6,6 +6,7 @@ import pytest
 import time_machine
 
 from core import clock
+from core.errors import Conflict
 from playbooks_app.models import Execution, Playbook, PlaybookVersion
 from playbooks_app.services import executions
 from playbooks_app.spec import loader
@@ -180,3 +181,30 @@ def test_an_execution_goes_on_when_the_one_that_it_waits_for_is_abandoned(world,
     assert sweep_executions() == 1
     parent.refresh_from_db()
     assert (parent.status, step(parent, "sub").error["message"]) == ("failed", "the execution of child abandoned")
+
+
+@pytest.mark.parametrize(("service", "word"), [(executions.abandon, "abandoned"), (executions.complete, "completed")])
+def test_whoever_ends_an_execution_abandons_what_still_runs_below_it(world, child, service, word):
+    parent = driven(world.begin(CHILD))
+    started = Execution.objects.get(parent_step__execution=parent)
+    service(execution_id=parent.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+    parent.refresh_from_db()
+    started.refresh_from_db()
+    assert (parent.status, started.status, started.result["why"]) == (word, "abandoned", f"the execution above was {word}")
+    assert (driven(started).status, driven(parent).status) == ("abandoned", word)
+
+
+def test_an_execution_is_not_abandoned_while_a_call_below_it_is_under_way(world, child, laboratory):
+    document = {**child.active_version.document, "steps": [{"id": "a", "action": "lab.keyed", "with": {"what": "a"}}]}
+    PlaybookVersion.objects.update(document=document, digest=loader.digest_of(document))
+    parent = driven(world.begin(CHILD))
+    started = driven(Execution.objects.get(parent_step__execution=parent))
+
+    def abandon():
+        with pytest.raises(Conflict, match="A call of child is under way: wait for it, or cancel the execution"):
+            executions.abandon(execution_id=parent.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+
+    laboratory.meanwhile.append(abandon)
+    world.decide()
+    assert driven(started).status == "completed"
+    assert (not laboratory.meanwhile, driven(parent).status) == (True, "completed")
