@@ -22,14 +22,14 @@ from incidents.models import Alert, Incident
 from playbooks_app.api import serializers, shapes
 from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus
 from playbooks_app.models import Execution, Playbook, StepRun
-from playbooks_app.services import executions, uncertain
+from playbooks_app.services import closing, executions, uncertain
 
 #: What a PATCH of the status asks for.
 VERBS = {
     "paused": executions.pause,
     "active": executions.resume,
-    "completed": executions.complete,
-    "abandoned": executions.abandon,
+    "completed": closing.complete,
+    "abandoned": closing.abandon,
     "cancelled": executions.cancel,
 }
 

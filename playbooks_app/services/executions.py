@@ -11,20 +11,16 @@ from django.db import transaction
 from accounts.choices import Permission
 from accounts.models import Environment, Tenant
 from accounts.selectors import access
-from adapters import calls, errors
-from adapters.choices import Effect
-from adapters.models import Call
 from audit.choices import Kind
 from audit.journal import Tail
-from audit.services import dead_letters
 from core import canonical, clock, tasks, tracing, writes
 from core.actors import Actor
 from core.errors import Conflict, Invalid, NotFound
 from incidents.models import Alert, Incident
 from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus, StepMode, StepStatus
-from playbooks_app.engine import levels, states
+from playbooks_app.engine import levels
 from playbooks_app.models import Execution, Note, PlaybookVersion, StepRun
-from playbooks_app.services import consent, journaling, leases, steps
+from playbooks_app.services import journaling, leases, steps
 from playbooks_app.spec import loader
 from playbooks_app.spec.schema import Level, Playbook, StepKind
 
@@ -171,16 +167,6 @@ def rollback(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.date
         return control(execution, "rollback", Kind.EXECUTION_ROLLBACK, reason, actor, now)
 
 
-def abandon(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.datetime) -> Execution:
-    """End an execution that nobody needs any more, and those below it, without undoing anything."""
-    return _close(execution_id, ExecutionStatus.ABANDONED, reason, actor, now)
-
-
-def complete(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.datetime) -> Execution:
-    """End an execution as done, though steps are left; what still runs below it is abandoned."""
-    return _close(execution_id, ExecutionStatus.COMPLETED, reason, actor, now)
-
-
 def pause(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.datetime) -> Execution:
     """Ask for nothing new to start: calls under way finish and are recorded. Its time stops with it."""
     return _ask(execution_id, "pause", Kind.EXECUTION_PAUSE, reason, actor, now)
@@ -305,61 +291,9 @@ def control(execution: Execution, what: str, kind: Kind, reason: str, actor: Act
     return execution
 
 
-def _close(execution_id: uuid.UUID, status: ExecutionStatus, reason: str, actor: Actor, now: dt.datetime) -> Execution:
-    with transaction.atomic():
-        execution = locked(execution_id)
-        if execution.status in FINAL_EXECUTION:
-            raise HasEnded(f"This execution is {execution.status.replace('_', ' ')} already.")
-        _end(execution, status, reason, actor, now)
-        if execution.parent_step is not None:
-            woken(execution.parent_step.execution, now)
-    return execution
-
-
-def _end(execution: Execution, status: ExecutionStatus, reason: str, actor: Actor, now: dt.datetime) -> None:
-    """End an execution as a person says; those below it that are not at their end are abandoned with it."""
-    under_way = list(execution.steps.filter(status=StepStatus.IN_PROGRESS, call_id__isnull=False))
-    if under_way and execution.given_up_at is None:
-        raise Conflict(f"A call of {execution.version.playbook.slug} is under way: wait for it, or cancel the execution.")
-    try:
-        execution.status = states.execution(execution.status, status)
-    except states.IllegalTransition as error:
-        raise Conflict(str(error)) from error
-    for run in under_way:
-        _leave_unknown(execution, run, now)
-    left = list(execution.steps.exclude(status__in=states.ENDED))
-    why, standing = f"the execution was {status}", consent.standing(execution, queued=status == ExecutionStatus.ABANDONED)
-    consent.close(standing, reason=reason or why, now=now)
-    for run in left:
-        steps.place(execution, run, StepStatus.CANCELLED, now)
-    execution.completed_at, execution.result = now, {"outcome": status.value, "why": reason[:500]}
-    # Raising the fence keeps a worker that drives it at this moment from committing.
-    execution.fence, execution.wake_at, execution.given_up_at = execution.fence + 1, None, None
-    execution.save(update_fields=["status", "completed_at", "result", "fence", "wake_at", "given_up_at"])
-    journaling.of_execution(execution, Kind.EXECUTION_FINISHED, now=now, actor=actor, status=status, reason=reason[:500])
-    dead_letters.drop_all(stream=journaling.stream_of(execution), handler=TAKE_UP_AGAIN, reason=why, actor=actor, now=now)
-    for child_id in list(Execution.objects.filter(parent_step__execution=execution).values_list("pk", flat=True)):
-        child = locked(child_id)
-        if child.status not in (*FINAL_EXECUTION, ExecutionStatus.ROLLING_BACK):
-            _end(child, ExecutionStatus.ABANDONED, f"the execution above was {status}", actor, now)
-    if status is ExecutionStatus.ABANDONED:
-        consent.withdraw_below(execution, reason=why, now=now)
-
-
 def _must_be_driven(execution: Execution) -> None:
     if execution.given_up_at is not None:
         raise GivenUp
-
-
-def _leave_unknown(execution: Execution, run: StepRun, now: dt.datetime) -> None:
-    """Say of a call whose worker was lost that nobody knows what became of it, before its step is cancelled."""
-    lost = errors.CallTimeout("The worker was lost before the answer was recorded.")
-    call = calls.conclude(Call.objects.get(pk=str(run.call_id)), calls.Outcome(error=lost), now=now)
-    if run.effect != Effect.READ:
-        run.error = call.error
-        steps.change(run, StepStatus.UNCERTAIN, now)
-        run.save(update_fields=["error", "status"])
-        journaling.of_step(execution, run, Kind.STEP_WAITING, now=now)
 
 
 def step_of(execution: Execution, step_id: str) -> StepRun:

@@ -18,14 +18,14 @@ from core.errors import DomainError, Invalid
 from incidents.models import Alert
 from playbooks_app.choices import StepStatus
 from playbooks_app.models import Execution, Playbook
+from playbooks_app.services import closing, uncertain
 from playbooks_app.services import executions as service
-from playbooks_app.services import uncertain
 from runbookpilot.console import frame
 
 #: Act -> the service of the whole execution, which needs a reason.
 WHOLE = {
     "cancel": service.cancel,
-    "abandon": service.abandon,
+    "abandon": closing.abandon,
     "rollback": service.rollback,
     "pause": service.pause,
     "resume": service.resume,

@@ -7,7 +7,7 @@ from accounts.choices import Role
 from adapters.models import MockScript
 from incidents.services import incidents
 from playbooks_app.models import Playbook, PlaybookVersion
-from playbooks_app.services import executions, linking, playbooks, uncertain
+from playbooks_app.services import closing, executions, linking, playbooks, uncertain
 from tests import factories
 from tests.architecture.scenes import MANUAL, SCENES, SOURCE, Call, by, of
 from tests.factories import NOW, SETUP
@@ -86,14 +86,14 @@ def _() -> Call:
     return by(executions.resume, execution_id=execution.pk, reason="back")
 
 
-@of(executions.abandon)
+@of(closing.abandon)
 def _() -> Call:
-    return by(executions.abandon, execution_id=_running().pk, reason="lost")
+    return by(closing.abandon, execution_id=_running().pk, reason="lost")
 
 
-@of(executions.complete)
+@of(closing.complete)
 def _() -> Call:
-    return by(executions.complete, execution_id=_running().pk, reason="done elsewhere")
+    return by(closing.complete, execution_id=_running().pk, reason="done elsewhere")
 
 
 @of(executions.note)

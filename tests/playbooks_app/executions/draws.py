@@ -4,7 +4,7 @@ import datetime as dt
 
 from hypothesis import strategies as st
 
-from playbooks_app.services import executions
+from playbooks_app.services import closing, executions
 from tests.playbooks_app.executions.laboratory import ANSWERS
 
 BACK = {"lab.keyed": "lab.unkeyed", "lab.looked": "lab.unlooked"}
@@ -71,7 +71,7 @@ CHILD = {
 DEATHS = st.one_of(st.none(), st.none(), st.tuples(st.sampled_from(["_write", "release"]), st.integers(1, 4), st.booleans()))
 ACTS = [
     executions.cancel, executions.pause, executions.pause, executions.resume, executions.resume, executions.rollback,
-    executions.rollback, executions.rollback, executions.abandon, executions.complete,
+    executions.rollback, executions.rollback, closing.abandon, closing.complete,
 ]  # fmt: skip
 MEANWHILE = ["nothing", "nothing", "nothing", "overtaken", "overtaken", "cancel", "pause", "rollback", "abandon", "stop"]
 HAPPENINGS = st.tuples(

@@ -13,7 +13,7 @@ from audit.selectors import entries
 from core import clock, uptime
 from core.errors import Conflict
 from playbooks_app.models import Execution
-from playbooks_app.services import executions, looking, uncertain
+from playbooks_app.services import closing, executions, looking, uncertain
 from tests import factories
 from tests.playbooks_app.executions.laboratory import ERRORS, Died
 from tests.playbooks_app.executions.worlds import LONGEST, driven, later, looked_again, step
@@ -186,7 +186,7 @@ def test_under_a_pause_it_is_looked_for_and_not_sent(given_up, laboratory, world
 
 def test_nobody_abandons_it_meanwhile(given_up, world):
     with pytest.raises(Conflict, match="A call of p is under way"):
-        ask(world, given_up("lost before"), executions.abandon)
+        ask(world, given_up("lost before"), closing.abandon)
 
 
 def test_an_item_of_several_is_waited_for_as_well(given_up, laboratory, monkeypatch):

@@ -11,7 +11,7 @@ from audit.services import dead_letters
 from core import clock
 from playbooks_app.api import shapes
 from playbooks_app.models import Execution
-from playbooks_app.services import executions, lost
+from playbooks_app.services import closing, executions, lost
 from playbooks_app.tasks import sweep_executions
 from tests import factories
 from tests.playbooks_app.executions.laboratory import Died
@@ -232,13 +232,13 @@ def test_one_that_is_given_up_can_be_abandoned_and_says_what_nobody_knows(world,
     execution = driven(world.begin({"id": "a", "action": "lab.keyed", "with": {"what": "bad"}}))
     world.decide()
     killed(execution, lost.MOST + 1)
-    executions.abandon(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+    closing.abandon(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
     run = step(execution, "a")
     assert (run.status, run.error["outcome_unknown"]) == ("cancelled", True)
     assert driven(execution).status == "abandoned"
 
 
-@pytest.mark.parametrize("service", [executions.abandon, executions.complete])
+@pytest.mark.parametrize("service", [closing.abandon, closing.complete])
 def test_the_dead_letter_of_one_that_a_person_ended_is_gone_and_the_journal_says_why(world, deadly, service):
     execution = world.begin(read("bad"))
     killed(execution, lost.MOST + 1)

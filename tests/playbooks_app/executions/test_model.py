@@ -25,7 +25,7 @@ from core import clock, uptime
 from core.errors import DomainError
 from playbooks_app.choices import FINAL_EXECUTION
 from playbooks_app.models import Execution, Playbook, PlaybookVersion, StepRun
-from playbooks_app.services import executions, flights, keeping, leases, runner, uncertain
+from playbooks_app.services import closing, executions, flights, keeping, leases, runner, uncertain
 from playbooks_app.services.drive import Drive
 from playbooks_app.spec import loader
 from playbooks_app.tasks.executions import due
@@ -194,7 +194,7 @@ class Engine(RuleBasedStateMachine):
         self.ask(executions.rollback)
 
     def meanwhile_abandon(self):
-        self.ask(executions.abandon)
+        self.ask(closing.abandon)
 
     def meanwhile_stop(self):
         self.engage()

@@ -8,7 +8,7 @@ from approvals.services.requests import NotPending
 from audit.selectors import entries
 from core import clock
 from playbooks_app.models import Execution, Playbook, PlaybookVersion
-from playbooks_app.services import executions
+from playbooks_app.services import closing, executions
 from playbooks_app.spec import loader
 from tests.playbooks_app.executions.worlds import BACK, READ, WRITE, driven, step, writes
 
@@ -56,7 +56,7 @@ def reasons(execution):
     return [entry.data["reason"] for entry in told if entry.kind == "approval:withdrawn"]
 
 
-@pytest.mark.parametrize(("service", "word"), [(executions.cancel, "cancelled"), (executions.abandon, "abandoned")])
+@pytest.mark.parametrize(("service", "word"), [(executions.cancel, "cancelled"), (closing.abandon, "abandoned")])
 def test_what_was_queued_is_withdrawn_when_the_execution_is(world, ask, service, word):
     assert ask(service, queued(world, MANUAL)).status == word
     assert Request.objects.get().status == "withdrawn"
@@ -96,7 +96,7 @@ def test_what_was_queued_stays_when_the_execution_has_ended_by_itself(world, ste
 
 
 def test_what_was_queued_stays_when_a_person_ends_the_execution_as_done(world, ask):
-    execution = ask(executions.complete, queued(world, MANUAL))
+    execution = ask(closing.complete, queued(world, MANUAL))
     world.decide()
     driven(execution)
     assert writes() == ["edr.isolate_host"]
@@ -132,7 +132,7 @@ def test_what_was_queued_and_is_refused_is_not_sent_again(world, laboratory):
     assert [sent.done for sent in laboratory.sent] == [False]
 
 
-@pytest.mark.parametrize(("service", "word"), [(executions.cancel, "cancelled"), (executions.abandon, "abandoned")])
+@pytest.mark.parametrize(("service", "word"), [(executions.cancel, "cancelled"), (closing.abandon, "abandoned")])
 @pytest.mark.parametrize("seen", [True, False])
 def test_what_was_queued_below_is_withdrawn_when_the_execution_above_is_cancelled(world, ask, below, service, word, seen):
     parent, child = below
@@ -155,7 +155,7 @@ def test_an_execution_below_that_has_ended_is_not_asked_to_cancel(world, ask, be
 
 def test_what_was_queued_below_stays_when_a_person_ends_the_execution_above_as_done(world, ask, below):
     parent, child = below
-    ask(executions.complete, driven(parent))
+    ask(closing.complete, driven(parent))
     world.decide()
     driven(child)
     assert writes() == ["edr.isolate_host"]

@@ -8,7 +8,7 @@ from approvals.models import Request
 from audit.selectors import entries
 from core import clock
 from core.errors import Invalid
-from playbooks_app.services import executions, uncertain
+from playbooks_app.services import closing, executions, uncertain
 from tests.playbooks_app.executions.worlds import WRITE, driven, looked_again, step, writes
 
 DUMP = {"id": "dump", "action": "edr.collect_memory_dump", "with": {"host": "h1"}}
@@ -106,7 +106,7 @@ def test_an_execution_that_ends_meanwhile_calls_its_consent_uncertain(world):
     assert (Request.objects.get().status, Request.objects.get().outcome) == ("executed", "uncertain")
 
 
-@pytest.mark.parametrize("end", [executions.abandon, executions.cancel])
+@pytest.mark.parametrize("end", [closing.abandon, executions.cancel])
 def test_items_that_were_done_before_the_end_have_their_receipt(world, end):
     execution = unanswered(world, {**DUMPS, "for_each": ["h1", "h2", "h3"]})
     end(execution_id=execution.pk, reason="over", actor=world.analyst.actor(), now=clock.now())

@@ -8,7 +8,7 @@ import time_machine
 from core import clock
 from core.errors import Conflict
 from playbooks_app.models import Execution, Playbook, PlaybookVersion
-from playbooks_app.services import executions
+from playbooks_app.services import closing, executions
 from playbooks_app.spec import loader
 from playbooks_app.tasks import sweep_executions
 from tests.playbooks_app.executions.worlds import READ, WRITE, driven, step, writes
@@ -177,13 +177,13 @@ def test_a_write_that_waits_for_its_next_try_does_not_seem_to_wait_for_consent(w
 def test_an_execution_goes_on_when_the_one_that_it_waits_for_is_abandoned(world, child):
     parent = driven(world.begin(CHILD))
     started = Execution.objects.get(parent_step__execution=parent)
-    executions.abandon(execution_id=started.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+    closing.abandon(execution_id=started.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
     assert sweep_executions() == 1
     parent.refresh_from_db()
     assert (parent.status, step(parent, "sub").error["message"]) == ("failed", "the execution of child abandoned")
 
 
-@pytest.mark.parametrize(("service", "word"), [(executions.abandon, "abandoned"), (executions.complete, "completed")])
+@pytest.mark.parametrize(("service", "word"), [(closing.abandon, "abandoned"), (closing.complete, "completed")])
 def test_whoever_ends_an_execution_abandons_what_still_runs_below_it(world, child, service, word):
     parent = driven(world.begin(CHILD))
     started = Execution.objects.get(parent_step__execution=parent)
@@ -202,7 +202,7 @@ def test_an_execution_is_not_abandoned_while_a_call_below_it_is_under_way(world,
 
     def abandon():
         with pytest.raises(Conflict, match="A call of child is under way: wait for it, or cancel the execution"):
-            executions.abandon(execution_id=parent.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+            closing.abandon(execution_id=parent.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
 
     laboratory.meanwhile.append(abandon)
     world.decide()

@@ -1,0 +1,80 @@
+"""People end executions: as done though steps are left, or because nobody needs them any more."""
+
+import datetime as dt
+import uuid
+
+from django.db import transaction
+
+from adapters import calls, errors
+from adapters.choices import Effect
+from adapters.models import Call
+from audit.choices import Kind
+from audit.services import dead_letters
+from core.actors import Actor
+from core.errors import Conflict
+from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus, StepStatus
+from playbooks_app.engine import states
+from playbooks_app.models import Execution, StepRun
+from playbooks_app.services import consent, executions, journaling, steps
+
+
+def abandon(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.datetime) -> Execution:
+    """End an execution that nobody needs any more, and those below it, without undoing anything."""
+    return _close(execution_id, ExecutionStatus.ABANDONED, reason, actor, now)
+
+
+def complete(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.datetime) -> Execution:
+    """End an execution as done, though steps are left; what still runs below it is abandoned."""
+    return _close(execution_id, ExecutionStatus.COMPLETED, reason, actor, now)
+
+
+def _close(execution_id: uuid.UUID, status: ExecutionStatus, reason: str, actor: Actor, now: dt.datetime) -> Execution:
+    with transaction.atomic():
+        execution = executions.locked(execution_id)
+        if execution.status in FINAL_EXECUTION:
+            raise executions.HasEnded(f"This execution is {execution.status.replace('_', ' ')} already.")
+        _end(execution, status, reason, actor, now)
+        if execution.parent_step is not None:
+            executions.woken(execution.parent_step.execution, now)
+    return execution
+
+
+def _end(execution: Execution, status: ExecutionStatus, reason: str, actor: Actor, now: dt.datetime) -> None:
+    """End an execution as a person says; those below it that are not at their end are abandoned with it."""
+    under_way = list(execution.steps.filter(status=StepStatus.IN_PROGRESS, call_id__isnull=False))
+    if under_way and execution.given_up_at is None:
+        raise Conflict(f"A call of {execution.version.playbook.slug} is under way: wait for it, or cancel the execution.")
+    try:
+        execution.status = states.execution(execution.status, status)
+    except states.IllegalTransition as error:
+        raise Conflict(str(error)) from error
+    for run in under_way:
+        _leave_unknown(execution, run, now)
+    left = list(execution.steps.exclude(status__in=states.ENDED))
+    why, standing = f"the execution was {status}", consent.standing(execution, queued=status == ExecutionStatus.ABANDONED)
+    consent.close(standing, reason=reason or why, now=now)
+    for run in left:
+        steps.place(execution, run, StepStatus.CANCELLED, now)
+    execution.completed_at, execution.result = now, {"outcome": status.value, "why": reason[:500]}
+    # Raising the fence keeps a worker that drives it at this moment from committing.
+    execution.fence, execution.wake_at, execution.given_up_at = execution.fence + 1, None, None
+    execution.save(update_fields=["status", "completed_at", "result", "fence", "wake_at", "given_up_at"])
+    journaling.of_execution(execution, Kind.EXECUTION_FINISHED, now=now, actor=actor, status=status, reason=reason[:500])
+    dead_letters.drop_all(stream=journaling.stream_of(execution), handler=executions.TAKE_UP_AGAIN, reason=why, actor=actor, now=now)
+    for child_id in list(Execution.objects.filter(parent_step__execution=execution).values_list("pk", flat=True)):
+        child = executions.locked(child_id)
+        if child.status not in (*FINAL_EXECUTION, ExecutionStatus.ROLLING_BACK):
+            _end(child, ExecutionStatus.ABANDONED, f"the execution above was {status}", actor, now)
+    if status is ExecutionStatus.ABANDONED:
+        consent.withdraw_below(execution, reason=why, now=now)
+
+
+def _leave_unknown(execution: Execution, run: StepRun, now: dt.datetime) -> None:
+    """Say of a call whose worker was lost that nobody knows what became of it, before its step is cancelled."""
+    lost = errors.CallTimeout("The worker was lost before the answer was recorded.")
+    call = calls.conclude(Call.objects.get(pk=str(run.call_id)), calls.Outcome(error=lost), now=now)
+    if run.effect != Effect.READ:
+        run.error = call.error
+        steps.change(run, StepStatus.UNCERTAIN, now)
+        run.save(update_fields=["error", "status"])
+        journaling.of_step(execution, run, Kind.STEP_WAITING, now=now)
