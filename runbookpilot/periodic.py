@@ -35,6 +35,7 @@ PERIODIC = (
     Work("compliance.tasks.seal_due", 5, heavy=True),
     Work("adapters.tasks.journal_reads", 15, heavy=True),
     Work("audit.tasks.checkpoint", 60, heavy=True),
+    Work("accounts.tasks.forget_keys", 3600, heavy=True),
 )
 
 

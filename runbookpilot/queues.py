@@ -5,6 +5,7 @@ TASK_QUEUES = {
     "playbooks_app.tasks.match_alert": "alerts",
     "playbooks_app.tasks": "executions",
     "compliance.tasks": "controls",
+    "accounts.tasks": "housekeeping",
     "adapters.tasks": "housekeeping",
     "approvals.tasks": "housekeeping",
     "audit.tasks": "housekeeping",

@@ -34,9 +34,8 @@ def page() -> str:
         f"Addresses begin with `{PREFIX}`. `/api/docs/` shows all shapes and lets you try them; `/api/schema/` is the OpenAPI"
         " document. Log in with `Authorization: Token …` (`runbookpilot token create USER`) or a session. Errors are"
         " [problem documents](errors.md). Lists answer `results`, `next` and `previous`. A POST takes an `Idempotency-Key`: the"
-        " same key with the same content answers the same, and one that was cut off may be sent again. Who belongs to several tenants"
-        " names one in"
-        " `X-RunbookPilot-Tenant` or `?tenant=`. What is not yours answers 404.",
+        " same key with the same content answers the same for 30 days, and one that was cut off may be sent again. Who belongs to"
+        " several tenants names one in `X-RunbookPilot-Tenant` or `?tenant=`. What is not yours answers 404.",
         "Every answer in JSON to a GET takes `fields`, every list `cursor`, `page_size` and, where it says so, `ordering`. A name in the"
         " query that an address does not know is refused with 400 `unknown_parameter` and the names that it knows: a misspelt filter"
         " never answers with everything. Each has one value: one that is named more than once is refused with 400"

@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from accounts.models import Tenant
+from accounts.services import keys
 from adapters.models import Call
 from approvals.models import Notice, Request
 from approvals.selectors import queue
@@ -34,6 +35,7 @@ QUERIES = {
     "requests whose time has run out": (lambda: queue.due(now=NOW), ("request_expiry",)),
     "requests that nobody has taken up": (lambda: queue.unattended(now=NOW), ("request_escalation", "request_expiry")),
     "notices that are due": (lambda: Notice.objects.filter(sent_at=None, next_at__lte=NOW).order_by("next_at")[:50], ("notice_due",)),
+    "idempotency keys whose time is over": (lambda: keys.old(now=NOW)[:1000], ("accounts_idempotencykey_created_at",)),
     "a tenant's queue": (
         lambda: Request.objects.filter(tenant=ID, status="pending").order_by("expires_at")[:26],
         ("request_queue", "request_expiry"),
