@@ -51,8 +51,10 @@ def _end(execution: Execution, status: ExecutionStatus, reason: str, actor: Acto
     for run in under_way:
         _leave_unknown(execution, run, now)
     left = list(execution.steps.exclude(status__in=states.ENDED))
-    why, standing = f"the execution was {status}", consent.standing(execution, queued=status == ExecutionStatus.ABANDONED)
-    consent.close(standing, reason=reason or why, now=now)
+    why = f"the execution was {status}"
+    # Whoever has asked for a cancel or an undo that did not come to it wants nothing of it to be run any more either.
+    queued = status is ExecutionStatus.ABANDONED or bool({"cancel", "rollback"} & set(execution.control))
+    consent.close(consent.standing(execution, queued=queued), reason=reason or why, now=now)
     for run in left:
         steps.place(execution, run, StepStatus.CANCELLED, now)
     execution.completed_at, execution.result = now, {"outcome": status.value, "why": reason[:500]}
@@ -65,7 +67,7 @@ def _end(execution: Execution, status: ExecutionStatus, reason: str, actor: Acto
         child = executions.locked(child_id)
         if child.status not in (*FINAL_EXECUTION, ExecutionStatus.ROLLING_BACK):
             _end(child, ExecutionStatus.ABANDONED, f"the execution above was {status}", actor, now)
-    if status is ExecutionStatus.ABANDONED:
+    if queued:
         consent.withdraw_below(execution, reason=why, now=now)
 
 

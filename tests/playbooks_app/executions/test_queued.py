@@ -102,6 +102,13 @@ def test_what_was_queued_stays_when_a_person_ends_the_execution_as_done(world, a
     assert writes() == ["edr.isolate_host"]
 
 
+def test_what_was_queued_is_withdrawn_when_a_person_cancels_and_then_ends_it_as_done(world, ask):
+    execution = queued(world, MANUAL)
+    executions.cancel(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+    assert ask(closing.complete, execution).status == "completed"
+    assert Request.objects.get().status == "withdrawn"
+
+
 def test_a_failure_that_undoes_what_was_done_withdraws_what_was_queued(world):
     execution = queued(world, {**OTHER, "level": "L1"}, {**FAILS, "needs": ["quarantine"]}, rollback={"on": ["failure"]})
     real = Request.objects.get(simulated=False)
