@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import time
 from typing import Any
 
@@ -13,6 +14,7 @@ from benchmarks.lines import Line, Target, p95
 from incidents.models import Alert
 from playbooks_app.models import Execution
 
+WARM_UP = 20
 EACH = 150
 SLOWEST = 0.05
 #: One alert in so many starts an execution.
@@ -31,7 +33,8 @@ def measure(_benches: list[str]) -> None:
     rates, slowest, matched, lost = [], [], [], 0
     with executions.workers(executions.EIGHT, processes=1), web.serving() as port:
         clients = [web.Client(port, token) for token in tokens]
-        web.at_once(clients, lambda _: _asks(5), 202)
+        web.at_once(clients, lambda _: _asks(WARM_UP), 202)
+        places.analyze(os.environ["RUNBOOKPILOT_DATABASE_URL"])
         for _ in range(size.rounds):
             sent = size.of(EACH)
             before = _stored()

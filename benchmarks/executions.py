@@ -40,6 +40,8 @@ def measure(benches: list[str]) -> None:
     theirs: dict[str, list[float | None]] = collections.defaultdict(list)
     with places.database("peer") as url:
         for _ in range(size.rounds):
+            places.analyze(os.environ["RUNBOOKPILOT_DATABASE_URL"])
+            places.analyze(url)
             for bench, way in ways.items():
                 if bench in benches or (bench == "B1" and "B4" in benches):
                     ours[bench].append(way())

@@ -125,6 +125,12 @@ def until(found: Callable[[], bool], why: str, *, seconds: float = PATIENCE, pau
         time.sleep(pause)
 
 
+def analyze(url: str) -> None:
+    """Let a database know its tables, as autovacuum does within its first minute: plans made for empty ones read all of them."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+
+
 def free_port() -> int:
     """Return a port of this machine that nobody listens on."""
     with socket.socket() as probe:

@@ -2,13 +2,15 @@
 
 from django.db import models
 
-from accounts.models import Governed
+from accounts.models import Governed, Tenant
 from entities.choices import LinkKind, NodeKind
 
 
 class Node(Governed):
     """Something that records speak of, once per tenant and key (a host by its name in lower case)."""
 
+    # Each index is written with each alert: those that nothing asks for are left out.
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
     kind = models.CharField(max_length=16, choices=NodeKind)
     key = models.CharField(max_length=255)
     label = models.CharField(max_length=255)
@@ -24,8 +26,9 @@ class Node(Governed):
 class Link(Governed):
     """A typed, directed link between two nodes of one tenant."""
 
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
     kind = models.CharField(max_length=16, choices=LinkKind)
-    source = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="links_out")
+    source = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="links_out", db_index=False)
     target = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="links_in")
 
     class Meta:

@@ -20,7 +20,7 @@ class Call(Governed):
     owner_id = models.CharField(max_length=64)
     step = models.CharField(max_length=128, blank=True)
     purpose = models.CharField(max_length=8, choices=CallPurpose, default=CallPurpose.STEP)
-    instance = models.ForeignKey(AdapterInstance, on_delete=models.PROTECT, null=True, related_name="calls")
+    instance = models.ForeignKey(AdapterInstance, on_delete=models.PROTECT, null=True, related_name="calls", db_index=False)
     adapter = models.CharField(max_length=64)
     adapter_version = models.CharField(max_length=32, blank=True)
     action = models.CharField(max_length=64)

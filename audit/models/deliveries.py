@@ -13,7 +13,7 @@ class Delivery(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=ids.new, editable=False)
-    entry = models.ForeignKey(Entry, on_delete=models.DO_NOTHING, related_name="+", null=True)
+    entry = models.ForeignKey(Entry, on_delete=models.DO_NOTHING, related_name="+", null=True, db_index=False)
     handler = models.CharField(max_length=120)
     arguments = models.JSONField(null=True)
     key = models.CharField(max_length=64, null=True)

@@ -2,10 +2,11 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from core import writes
 from core.reads import Read
@@ -47,7 +48,12 @@ def link(*, source: Node, target: Node, kind: LinkKind, now: dt.datetime) -> Non
     )
 
 
-_KNOWN = Read(lambda tenant, keys: Node.objects.filter(tenant_id=tenant, key__in=keys).values_list("kind", "key", "id"))
+def known(*, tenant: Any, kinds: Sequence[Any], keys: Sequence[Any]) -> QuerySet[Node, tuple[str, str, uuid.UUID]]:
+    """Return kind, key and id of the nodes of a tenant that are of one of these kinds and have one of these keys."""
+    return Node.objects.filter(tenant_id=tenant, kind__in=kinds, key__in=keys).values_list("kind", "key", "id")
+
+
+_KNOWN = Read(lambda tenant, kinds, keys: known(tenant=tenant, kinds=kinds, keys=keys))
 
 
 def of_alert(
@@ -60,7 +66,8 @@ def of_alert(
     """
     common: dict[str, Any] = {"tenant_id": tenant_id, "created_at": now}
     wanted = sorted({(kind, key.strip().lower()[:LONGEST]) for kind, key in involved if key.strip()})
-    ids = {(kind, key): pk for kind, key, pk in _KNOWN.all(tenant=tenant_id, keys=sorted({key for _, key in wanted}))}
+    kinds, keys = (sorted({one[part] for one in wanted}) for part in (0, 1))
+    ids = {(kind, key): pk for kind, key, pk in _KNOWN.all(tenant=tenant_id, kinds=kinds, keys=keys)}
     # In one order everywhere, so that two alerts about the same things never wait for each other in a circle.
     nodes = [Node(**common, kind=kind, key=key, label=key) for kind, key in wanted if (kind, key) not in ids]
     itself = Node(**common, kind=NodeKind.ALERT, key=str(alert_id), label=title[:LONGEST] or str(alert_id))

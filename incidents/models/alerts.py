@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from accounts.models import Environment, Governed
+from accounts.models import Environment, Governed, Tenant
 from core import clock
 from core.fields import EncryptedJSONField
 
@@ -30,8 +30,10 @@ class UsedSignature(models.Model):
 class Alert(Governed):
     """An alert: the original bytes, and the parsed copy that playbooks read, which is never altered."""
 
-    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="+")
-    source = models.ForeignKey(AlertSource, on_delete=models.PROTECT, null=True, related_name="+")
+    # Each index is written with each alert: those that nothing asks for are left out.
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="+", db_index=False)
+    source = models.ForeignKey(AlertSource, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     trigger_source = models.CharField(max_length=16, default="any")
     source_key = models.CharField(max_length=80, blank=True, help_text="Who sent it: the scope of `external_id`.")
     external_id = models.CharField(max_length=255, blank=True, help_text="The sender's own id of the alert, where it has one.")

@@ -27,8 +27,8 @@ class Execution(Governed):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="+", db_index=False)
     version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="executions")
-    alert = models.ForeignKey(Alert, on_delete=models.PROTECT, null=True, related_name="executions")
-    incident = models.ForeignKey(Incident, on_delete=models.PROTECT, null=True, related_name="executions")
+    alert = models.ForeignKey(Alert, on_delete=models.PROTECT, null=True, related_name="executions", db_index=False)
+    incident = models.ForeignKey(Incident, on_delete=models.PROTECT, null=True, related_name="executions", db_index=False)
     title = models.CharField(max_length=300)
     status = models.CharField(max_length=20, choices=ExecutionStatus.choices(), default=ExecutionStatus.IDLE)
     level = models.CharField(max_length=2)
@@ -46,7 +46,7 @@ class Execution(Governed):
     deadline = models.DateTimeField(null=True)
     result = models.JSONField(default=dict)
     control = models.JSONField(default=dict)
-    parent_step = models.ForeignKey("StepRun", on_delete=models.PROTECT, null=True, related_name="children")
+    parent_step = models.ForeignKey("StepRun", on_delete=models.PROTECT, null=True, related_name="children", db_index=False)
     depth = models.PositiveSmallIntegerField(default=0, help_text="How many executions stand above it.")
     trace_id = models.CharField(max_length=64, blank=True)
     lease_owner = models.CharField(max_length=100, blank=True)
@@ -62,6 +62,8 @@ class Execution(Governed):
         indexes = [
             models.Index(fields=["tenant", "-id"], name="execution_recent"),
             models.Index(fields=["tenant", "status", "-id"], name="execution_by_status"),
+            models.Index(fields=["alert"], condition=models.Q(alert__isnull=False), name="execution_of_alert"),
+            models.Index(fields=["incident"], condition=models.Q(incident__isnull=False), name="execution_of_incident"),
             models.Index(fields=["wake_at"], condition=models.Q(wake_at__isnull=False), name="execution_due"),
             models.Index(fields=["wake_noted_at"], condition=models.Q(wake_at__isnull=False), name="execution_misdated"),
             models.Index(fields=["id"], condition=~models.Q(lease_owner=""), name="execution_driven"),
@@ -112,7 +114,7 @@ class StepRun(Governed):
     level = models.CharField(max_length=2, blank=True)
     attempt = models.PositiveSmallIntegerField(default=0)
     idempotency_key = models.CharField(max_length=64, blank=True)
-    assignee = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    assignee = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
     params = EncryptedJSONField(null=True)
     params_shown = models.JSONField(null=True, help_text="Redacted copy of the parameters.")
     output = models.JSONField(null=True)
@@ -132,8 +134,8 @@ class StepRun(Governed):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["execution", "step_id"], name="step_once_per_execution")]
         indexes = [
-            models.Index(fields=["execution", "position"], name="step_in_order"),
             models.Index(fields=["undo_of"], condition=models.Q(undo_of__isnull=False), name="step_undone"),
+            models.Index(fields=["assignee"], condition=models.Q(assignee__isnull=False), name="step_of_assignee"),
             models.Index(fields=["iteration_of"], condition=models.Q(iteration_of__isnull=False), name="step_repeated"),
         ]
 
