@@ -120,6 +120,14 @@ class Cancelled(AdapterError):
     hint = "Nothing was changed."
 
 
+class NoOtherTry(AdapterError):
+    """A try was not answered, and no other can be made."""
+
+    code = "no_other_try"
+    permanent = True
+    hint = "Look at the vendor whether the first one happened."
+
+
 class SimulationViolation(AdapterError):
     """A simulation tried to send a write, and was kept from it."""
 

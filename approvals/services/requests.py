@@ -3,7 +3,7 @@
 import dataclasses
 import datetime as dt
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -222,16 +222,21 @@ def escalate_due(*, actor: Actor, now: dt.datetime) -> int:
 
 
 def report(*, request_id: uuid.UUID, outcome: Outcome, receipt: Mapping[str, Any] | None, actor: Actor, now: dt.datetime) -> None:
-    """Record what became of an approved call, and its receipt."""
+    """Record what became of an approved call, and its receipt; nothing, where nobody approved it."""
     with transaction.atomic():
         request = locked(request_id)
-        first = request.status == Status.APPROVED
-        if first:
-            request.status = Status.EXECUTED
+        if request.status not in (Status.APPROVED, Status.EXECUTED):
+            return
+        request.status = Status.EXECUTED
         request.outcome = outcome
         request.receipt = canonical.plain(receipt) if receipt else request.receipt
         request.save(update_fields=["status", "outcome", "receipt"])
         record(request, Kind.APPROVAL_EXECUTED, actor, now, outcome=outcome)
+
+
+def lock(request_ids: Iterable[object]) -> None:
+    """Lock requests until the transaction ends, before anything is written to their streams: in the order of who decides them."""
+    list(Request.objects.select_for_update(of=("self",)).filter(pk__in=list(request_ids)).order_by("pk").values_list("pk"))
 
 
 def locked(request_id: uuid.UUID) -> Request:

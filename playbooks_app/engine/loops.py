@@ -51,7 +51,15 @@ def go_on(state: State, step: Step, now: dt.datetime) -> list[Command]:
     ]
     if commands:
         return commands
-    busy = any(iteration.status is StepStatus.IN_PROGRESS for iteration in run.iterations)
+    refused: list[Command] = [
+        model.Fail(iteration_id(step.id, number), code=run.approval, why=f"the approval was {run.approval}")
+        for number, iteration in enumerate(run.iterations)
+        if run.approval in ("rejected", "expired") and iteration.status is StepStatus.AWAITING_APPROVAL
+    ]
+    if refused:
+        return refused
+    # Nobody knows yet what there is to undo where one is uncertain; a person says what happened first.
+    busy = any(iteration.status in (StepStatus.IN_PROGRESS, StepStatus.UNCERTAIN) for iteration in run.iterations)
     if _stops(step, run):
         return [] if busy else [model.Gather(step.id, why="an iteration failed")]
     if all(iteration.status in ENDED for iteration in run.iterations) and not _queued(run):

@@ -63,7 +63,7 @@ STEP: Mapping[S, frozenset[S]] = {
     S.SKIPPED: frozenset(),
     S.BLOCKED: frozenset({S.NOT_STARTED, S.CANCELLED}),
     S.FAILED: frozenset(),
-    S.SIMULATED: frozenset({S.IN_PROGRESS}),
+    S.SIMULATED: frozenset({S.IN_PROGRESS, S.UNCERTAIN}),
     S.UNCERTAIN: frozenset(
         {
             S.IN_PROGRESS,

@@ -20,7 +20,7 @@ class Execution(Governed):
     `lease_until` changes with each renewal, and is compared with no clock; an owner without it is one that was lost.
     `control` holds what people asked of it and the engine has yet to do (cancel, pause, rollback). Whoever changes an
     execution or its steps beside the worker that drives it sets `wake_at`, so that this worker reads it anew.
-    `losses` counts workers lost in a row before they had come past the call, or the place, of the first; one that is given up is driven by nobody.
+    `losses` counts workers that were lost in a row at the same place; one that is given up is driven by nobody.
     """
 
     # Each index is written with each change of a status: those that nothing asks for are left out.

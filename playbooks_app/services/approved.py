@@ -53,7 +53,7 @@ def _ask_anew(drive: Drive, run: StepRun, step: Step, request: Request) -> None:
     if any(item.status == StepStatus.IN_PROGRESS for item in items):
         # Some items are under way with this consent; the rest is asked for when they are back.
         return
-    with drive.transaction() as now:
+    with drive.transaction([request.pk]) as now:
         requests.withdraw(request_id=request.pk, reason=CHANGED, actor=journaling.ENGINE, now=now)
         for row in (run, *items):
             row.approval_id = None

@@ -54,10 +54,10 @@ def end(drive: Drive, command: model.EndChild) -> None:
 
 
 def ask_to_end(run: StepRun, what: str, reason: str) -> None:
-    """Ask the child of a step to cancel or roll back, in the caller's transaction; one that has ended has nothing to cancel."""
+    """Ask the child of a step to cancel or roll back, in the caller's transaction; one that has ended, or is at it, is not cancelled."""
     now = clock.now()
     for child in Execution.objects.select_for_update(of=("self",)).filter(parent_step=run):
-        if what == "cancel" and child.status in FINAL_EXECUTION:
+        if what == "cancel" and child.status in (*FINAL_EXECUTION, ExecutionStatus.ROLLING_BACK):
             continue
         kind = Kind.EXECUTION_CANCEL if what == "cancel" else Kind.EXECUTION_ROLLBACK
         executions.control(child, what, kind, reason, journaling.ENGINE, now)

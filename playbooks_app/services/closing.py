@@ -30,12 +30,16 @@ def complete(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.date
 
 def _close(execution_id: uuid.UUID, status: ExecutionStatus, reason: str, actor: Actor, now: dt.datetime) -> Execution:
     with transaction.atomic():
+        above = Execution.objects.filter(steps__children=execution_id).first()
+        if above is not None:
+            # From above to below, as everybody does who locks both.
+            executions.locked(above.pk)
         execution = executions.locked(execution_id)
         if execution.status in FINAL_EXECUTION:
             raise executions.HasEnded(f"This execution is {execution.status.replace('_', ' ')} already.")
         _end(execution, status, reason, actor, now)
-        if execution.parent_step is not None:
-            executions.woken(execution.parent_step.execution, now)
+        if above is not None:
+            executions.woken(above, now)
     return execution
 
 
@@ -59,16 +63,22 @@ def _end(execution: Execution, status: ExecutionStatus, reason: str, actor: Acto
         steps.place(execution, run, StepStatus.CANCELLED, now)
     execution.completed_at, execution.result = now, {"outcome": status.value, "why": reason[:500]}
     # Raising the fence keeps a worker that drives it at this moment from committing.
-    execution.fence, execution.wake_at, execution.given_up_at = execution.fence + 1, None, None
-    execution.save(update_fields=["status", "completed_at", "result", "fence", "wake_at", "given_up_at"])
+    execution.fence, execution.wake_at, execution.given_up_at, execution.losses = execution.fence + 1, None, None, 0
+    execution.save(update_fields=["status", "completed_at", "result", "fence", "wake_at", "given_up_at", "losses"])
     journaling.of_execution(execution, Kind.EXECUTION_FINISHED, now=now, actor=actor, status=status, reason=reason[:500])
     dead_letters.drop_all(stream=journaling.stream_of(execution), handler=executions.TAKE_UP_AGAIN, reason=why, actor=actor, now=now)
-    for child_id in list(Execution.objects.filter(parent_step__execution=execution).values_list("pk", flat=True)):
-        child = executions.locked(child_id)
-        if child.status not in (*FINAL_EXECUTION, ExecutionStatus.ROLLING_BACK):
-            _end(child, ExecutionStatus.ABANDONED, f"the execution above was {status}", actor, now)
+    _abandon_below(execution, f"the execution above was {status}", actor, now)
     if queued:
         consent.withdraw_below(execution, reason=why, now=now)
+
+
+def _abandon_below(execution: Execution, reason: str, actor: Actor, now: dt.datetime) -> None:
+    for child_id in list(Execution.objects.filter(parent_step__execution=execution).order_by("pk").values_list("pk", flat=True)):
+        child = executions.locked(child_id)
+        if child.status in (*FINAL_EXECUTION, ExecutionStatus.ROLLING_BACK):
+            _abandon_below(child, reason, actor, now)
+        else:
+            _end(child, ExecutionStatus.ABANDONED, reason, actor, now)
 
 
 def _leave_unknown(execution: Execution, run: StepRun, now: dt.datetime) -> None:

@@ -13,6 +13,7 @@ from django.db import transaction
 from adapters import calls
 from adapters.models import Call
 from audit import journal
+from audit.choices import Kind
 from audit.journal import Fact, Tail
 from core import writes
 from playbooks_app.models import Execution, StepRun
@@ -42,8 +43,8 @@ class Batch:
 
     `fields` names what changed of the execution. `then` runs in the same transaction after the rows. What is `urgent` is
     written before anything else is decided. `release` gives the execution back until `wake_at`. `stored` has the values
-    of each step as the database has them. `lost` has the steps whose call was lost with its worker, and which do no more
-    than wait for it, or make it anew.
+    of each step as the database has them. `standing` has the steps whose call was lost with its worker, and which do no
+    more than wait for it, or make it anew. `above` is the step of the execution above, which hears of the end of this one.
     """
 
     stored: dict[Any, Values] = dataclasses.field(default_factory=dict)
@@ -57,7 +58,8 @@ class Batch:
     urgent: bool = False
     release: bool = False
     wake_at: dt.datetime | None = None
-    lost: set[Any] = dataclasses.field(default_factory=set)
+    standing: set[Any] = dataclasses.field(default_factory=set)
+    above: Any = None
 
     @property
     def is_empty(self) -> bool:
@@ -97,6 +99,9 @@ def write(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime, ta
             lease.renewed = began if "lease_until" in guard.values else lease.renewed
             return links.written()
     with transaction.atomic():
+        if batch.above is not None:
+            # Whoever ends the execution above locks that one first, then this one: in the same order nobody waits for the other.
+            list(Execution.objects.select_for_update(of=("self",)).filter(steps=batch.above).values_list("pk"))
         apply(execution, lease, batch, now)
     return None
 
@@ -131,10 +136,10 @@ def _values(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime) 
 
 def _survives(batch: Batch) -> bool:
     """Return whether a driver came past the place at which the one before was lost: it has moved a step, or rests at none."""
-    if batch.new_runs or (batch.release and not batch.lost):
+    if batch.new_runs or (batch.release and not batch.standing) or any(fact.kind == Kind.EXECUTION_PLANNED for fact in batch.facts):
         return True
     begun = {row.pk for row in batch.new_calls}
-    return any(run.pk not in batch.lost and run.call_id not in begun for run in batch.runs.values())
+    return any(run.pk not in batch.standing and run.call_id not in begun for run in batch.runs.values())
 
 
 def _guard(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime) -> writes.Guard:

@@ -14,7 +14,7 @@ from approvals.services import requests
 from playbooks_app.choices import FINAL_EXECUTION, StepStatus
 from playbooks_app.engine import states
 from playbooks_app.models import Execution, StepRun
-from playbooks_app.services import documents, journaling, leases
+from playbooks_app.services import documents, journaling, leases, outcomes
 
 
 def standing(execution: Execution, *, queued: bool) -> QuerySet[StepRun]:
@@ -24,7 +24,7 @@ def standing(execution: Execution, *, queued: bool) -> QuerySet[StepRun]:
     return execution.steps.filter(approval_id__in=list(left.values_list("approval_id", flat=True)))
 
 
-def queued(execution: Execution) -> QuerySet[StepRun]:
+def sharing_queued_consent(execution: Execution) -> QuerySet[StepRun]:
     """Return the steps whose calls an execution has rehearsed and queued for one click, and the iterations under them."""
     rehearsed = execution.steps.filter(status=StepStatus.SIMULATED).exclude(approval_id=None)
     return execution.steps.filter(approval_id__in=list(rehearsed.values_list("approval_id", flat=True)))
@@ -33,28 +33,30 @@ def queued(execution: Execution) -> QuerySet[StepRun]:
 def withdraw_below(execution: Execution, *, reason: str, now: dt.datetime) -> None:
     """Let nobody run what ended executions below this one have queued, in the caller's transaction."""
     for child in Execution.objects.filter(parent_step__execution=execution):
-        if child.status in FINAL_EXECUTION and queued(child).exists():
+        if child.status in FINAL_EXECUTION and sharing_queued_consent(child).exists():
             # Whoever is about to call what was clicked has to read it anew first; what is under way already goes on.
             leases.wake(child.pk, now=now)
-            close(queued(child), reason=reason, now=now)
+            close(sharing_queued_consent(child), reason=reason, now=now)
         withdraw_below(child, reason=reason, now=now)
 
 
 def close(runs: Iterable[StepRun], *, reason: str, now: dt.datetime) -> None:
     """Close the requests of these steps, in the caller's transaction.
 
-    One under which some items were really done is executed, with its receipt; one whose call may have happened is
-    uncertain; all others are withdrawn.
+    One under which some items were really done, or are under way, is executed, with its receipt; one with a call that may
+    have happened is uncertain; all others are withdrawn.
     """
     by_request: dict[uuid.UUID, list[StepRun]] = {}
     for run in runs:
         if run.approval_id:
             by_request.setdefault(uuid.UUID(str(run.approval_id)), []).append(run)
+    requests.lock(by_request)
     for request_id, asked in by_request.items():
         call_ids = [run.call_id for run in asked if run.call_id]
         made = list(Call.objects.filter(pk__in=call_ids, status=CallStatus.SUCCEEDED).order_by("id"))
-        unknown = any(run.status == StepStatus.UNCERTAIN for run in asked)
-        if made or unknown:
+        unknown = any(run.status == StepStatus.UNCERTAIN or outcomes.is_in_doubt(run) for run in asked)
+        under_way = any(run.status == StepStatus.IN_PROGRESS and run.call_id for run in asked)
+        if made or unknown or under_way:
             receipt = documents.receipt(Request.objects.get(pk=request_id), made, now) if made else None
             outcome = Outcome.UNCERTAIN if unknown else Outcome.EXECUTED
             requests.report(request_id=request_id, outcome=outcome, receipt=receipt, actor=journaling.ENGINE, now=now)

@@ -3,13 +3,14 @@
 import contextlib
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from django.db import transaction
 
 from adapters import calls
 from adapters.models import Call
+from approvals.services import requests
 from audit.choices import Kind
 from audit.journal import Tail
 from core import clock
@@ -135,10 +136,14 @@ class Drive:
         self._committed()
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[dt.datetime]:
-        """Write what is noted, run the block in the same transaction, then write what the block noted."""
+    def transaction(self, request_ids: Iterable[object] = ()) -> Iterator[dt.datetime]:
+        """Write what is noted, run the block in the same transaction, then write what the block noted.
+
+        Requests that the block closes are named, for they are locked before anything is written.
+        """
         now, self._tail = clock.now(), None
         with transaction.atomic():
+            requests.lock(request_ids)
             self._write(now)
             yield now
             if not self.batch.is_empty:
@@ -151,7 +156,7 @@ class Drive:
         if self.batch.is_empty:
             return leases.release(self.lease, wake_at=wake_at, now=clock.now(), survived=not lost)
         self.batch.release = True
-        self.batch.lost |= lost
+        self.batch.standing |= lost
         self.batch.wake_at = wake_at
         self.commit()
         return True

@@ -16,9 +16,9 @@ from playbooks_app.spec.schema import StepKind
 
 def cancel_rest(drive: Drive, command: model.CancelRest) -> None:
     """Cancel every step that has not ended, withdraw what was asked for, and ask child executions to cancel."""
-    with drive.transaction() as now:
-        left = [run for run in drive.runs.values() if run.status not in states.ENDED and not run.undo_of_id]
-        asked = {run.approval_id for run in left if run.approval_id}
+    left = [run for run in drive.runs.values() if run.status not in states.ENDED and not run.undo_of_id]
+    asked = {run.approval_id for run in left if run.approval_id}
+    with drive.transaction(asked) as now:
         consent.close([run for run in drive.runs.values() if run.approval_id in asked], reason=command.why, now=now)
         for run in left:
             if run.status == StepStatus.IN_PROGRESS and run.kind == "playbook":
@@ -52,6 +52,7 @@ def finish(drive: Drive, command: model.Finish) -> None:
     digest = canonical.digest(execution.result)
     drive.note(Kind.EXECUTION_FINISHED, now, status=command.status, result=digest)
     if execution.parent_step_id:
+        drive.batch.above = execution.parent_step_id
         drive.batch.then.append(functools.partial(_wake_parent, drive))
     if command.status is ExecutionStatus.CANCELLED:
         _withdraw_queued(drive, f"the execution was cancelled: {command.why}")
@@ -63,7 +64,7 @@ def _withdraw_queued(drive: Drive, why: str) -> None:
     runs = [run for run in drive.runs.values() if run.approval_id in queued]
     if runs or any(run.kind == StepKind.PLAYBOOK for run in drive.runs.values()):
         # At once with the end: what was clicked already would be called after it.
-        with drive.transaction() as now:
+        with drive.transaction(queued) as now:
             consent.close(runs, reason=why, now=now)
             consent.withdraw_below(drive.execution, reason=why, now=now)
 

@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from adapters import calls, errors, registry
+from adapters.choices import CallPurpose
 from adapters.models import Call
 from core import clock, databases, turns
 from playbooks_app.services import keeping, late, leases
@@ -45,6 +46,10 @@ class Flight:
     def run_id(self) -> str:
         """The step that waits for it."""
         return self.result.run_id
+
+    def hears(self, cancelled: threading.Event) -> threading.Event | None:
+        """Return what tells the call that its execution is cancelled; an undo is what comes of that, and goes on."""
+        return None if self.result.call.purpose == CallPurpose.UNDO else cancelled
 
 
 class Flights:
@@ -136,7 +141,7 @@ def _made(flight: Flight, lease: Lease, cancelled: threading.Event, committed: f
         raise LostLease(LostLease.__doc__)
     if not registry.adapter(call.adapter).local:
         databases.give_back()
-    return calls.send(call, timeout=timeout, cancelled=cancelled)
+    return calls.send(call, timeout=timeout, cancelled=flight.hears(cancelled))
 
 
 def _made_elsewhere(flight: Flight, lease: Lease, cancelled: threading.Event, committed: float) -> calls.Outcome:

@@ -14,6 +14,7 @@ import structlog
 from django.db import DatabaseError, close_old_connections
 
 from core import clock, databases
+from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus
 from playbooks_app.models import Execution
 from playbooks_app.services import leases
 from playbooks_app.services.leases import Lease
@@ -88,7 +89,9 @@ def _look(watches: list[Watch]) -> None:
 
 def _hear(watches: list[Watch]) -> None:
     by_id = {item.lease.execution_id: item for item in watches if item.cancelled is not None}
-    for execution_id, control in Execution.objects.filter(pk__in=by_id).values_list("pk", "control"):
+    # What has ended is cancelled no more; what is called of it then are undos, and what people clicked.
+    rows = Execution.objects.filter(pk__in=by_id).exclude(status__in=(*FINAL_EXECUTION, ExecutionStatus.ROLLING_BACK))
+    for execution_id, control in rows.values_list("pk", "control"):
         event = by_id[execution_id].cancelled
         if event is not None and ("cancel" in control or "rollback" in control):
             event.set()

@@ -45,7 +45,7 @@ def puts_off(drive: Drive, run: StepRun, timeout: float, seen: errors.AdapterErr
     """
     drive.batch.change(run)
     if seen is None:
-        drive.batch.lost.add(run.pk)
+        drive.batch.standing.add(run.pk)
     machine, up = uptime.machine(), uptime.seconds()
     known = (run.error or {}).get("since", {})
     # A machine that was set back to an earlier moment of its life, as by a snapshot, counts anew.
@@ -70,7 +70,10 @@ def as_seen(seen: errors.AdapterError | None) -> dict[str, Any]:
 def given_up(run: StepRun, action: Action) -> errors.AdapterError | None:
     """Return the error with which the worker that made the call of a step gave it up; None where that worker stopped.
 
-    What is safe to repeat, and cannot be looked for, is repeated where a person asks what became of it: None as well.
+    What is safe to repeat, and cannot be looked for, is repeated where a person asks what became of it: None as well, but for
+    a try after which no other can be made.
     """
     kept = (run.error or {}).get("seen")
-    return errors.restored(kept) if kept and (action.look or not action.repeatable) else None
+    if not kept or (action.repeatable and not action.look and kept["code"] != errors.NoOtherTry.code):
+        return None
+    return errors.restored(kept)

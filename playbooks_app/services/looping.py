@@ -7,7 +7,7 @@ from audit.choices import Kind
 from core import canonical, clock
 from core.plurals import counted
 from playbooks_app.choices import StepMode, StepStatus
-from playbooks_app.engine import model
+from playbooks_app.engine import model, states
 from playbooks_app.engine.decide import after_error
 from playbooks_app.models import StepRun
 from playbooks_app.services import asking, outcomes, steps, waiting
@@ -29,8 +29,11 @@ def expand(drive: Drive, command: model.Expand) -> None:
 def gather(drive: Drive, command: model.Gather) -> None:
     """End a step whose iterations have ended. Its output lists theirs in the order of the items, null where one failed."""
     run, step, now = drive.runs[command.step], drive.step(command.step), clock.now()
-    waiting.drop_iterations(drive, command.step, command.why or "no more iterations start")
-    items = drive.iterations_of(run)
+    why, items = command.why or "no more iterations start", drive.iterations_of(run)
+    open_ = [item for item in items if item.status not in states.ENDED and outcomes.leave_open(drive, item, why)]
+    if open_:
+        return
+    waiting.drop_iterations(drive, command.step, why)
     failed = [item for item in items if item.status == StepStatus.FAILED]
     run.output = [item.output if item.status == StepStatus.COMPLETED else None for item in items]
     status, mode = StepStatus.COMPLETED, StepMode.REAL

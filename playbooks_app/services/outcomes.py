@@ -48,11 +48,15 @@ def uncertain(drive: Drive, run: StepRun, row: CallRow, outcome: calls.Outcome |
     drive.place(run, StepStatus.UNCERTAIN, now, kind=Kind.STEP_WAITING)
 
 
-def left_open(drive: Drive, run: StepRun, why: str) -> bool:
-    """Let a person say what became of an earlier try that was not answered, where no other can be made; else return False."""
+def leave_open(drive: Drive, run: StepRun, why: str) -> bool:
+    """Let a person say what became of an earlier try that was not answered, where no other can be made; else return False.
+
+    Who has it looked for again has nothing sent again.
+    """
     if not is_in_doubt(run):
         return False
     run.waiting_for, run.retry_at = f"{WHO}: {why}"[:300], None
+    run.error = {**(run.error or {}), **looking.as_seen(errors.NoOtherTry(why))}
     drive.place(run, StepStatus.UNCERTAIN, clock.now(), kind=Kind.STEP_WAITING, why=why)
     return True
 
@@ -64,7 +68,7 @@ def not_done(drive: Drive, run: StepRun, row: CallRow) -> None:
     """
     now, error = clock.now(), errors.Cancelled(NOT_DONE)
     drive.batch.calls.append(calls.settle(row, calls.Outcome(error=error), now=now))
-    drive.batch.lost.add(run.pk)
+    drive.batch.standing.add(run.pk)
     drive.place(run, _before_call(run), now, kind=Kind.STEP_WAITING, why=error.message, call=str(row.pk))
 
 

@@ -69,7 +69,10 @@ def _happened(execution: Execution, run: StepRun, now: dt.datetime) -> None:
 
 
 def _begin_anew(execution: Execution, run: StepRun, actor: Actor, now: dt.datetime, data: dict[str, str]) -> None:
-    queued, back = outcomes.was_queued(run), StepStatus.NOT_STARTED
+    queued, back = outcomes.was_queued(run) or run.mode == StepMode.SIMULATED, StepStatus.NOT_STARTED
+    if run.iteration_of is not None and run.iteration_of.approval_id:
+        # Where people were asked anew meanwhile, its call is not among those that they saw, and all are asked for once more.
+        run.approval_id = run.iteration_of.approval_id
     if run.approval_id and run.iteration_of_id:
         back = StepStatus.SIMULATED if queued else StepStatus.AWAITING_APPROVAL
     elif run.approval_id:

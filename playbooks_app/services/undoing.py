@@ -41,7 +41,7 @@ def undo(drive: Drive, command: model.Undo) -> Flight | None:
             name=rollback.adapter or step.adapter or "",
         )  # fmt: skip
     except (DomainError, expressions.ExpressionError) as error:
-        if not outcomes.left_open(drive, run, str(error)):
+        if not outcomes.leave_open(drive, run, str(error)):
             run.error = {"code": "undo", "message": str(error)}
             drive.place(run, StepStatus.FAILED, clock.now())
         return None

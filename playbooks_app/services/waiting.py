@@ -2,15 +2,18 @@
 
 from typing import Any
 
+from adapters import errors
 from audit.choices import Kind
 from core import canonical, clock
 from playbooks_app.choices import StepMode, StepStatus
 from playbooks_app.engine import model, states
 from playbooks_app.engine.decide import after_error
+from playbooks_app.models import StepRun
 from playbooks_app.services import journaling, outcomes, steps
 from playbooks_app.services.drive import Drive
 
 SET_BACK = "a clock was set back"
+OPEN = (StepStatus.NOT_STARTED, StepStatus.AWAITING_APPROVAL, StepStatus.SIMULATED)
 
 
 def await_person(drive: Drive, command: model.AwaitPerson) -> None:
@@ -62,7 +65,7 @@ def choose(drive: Drive, command: model.Choose) -> None:
 def skip(drive: Drive, command: model.Skip) -> None:
     """Skip a step, and the iterations that it has; not one with a try of which nobody knows whether it happened."""
     run = drive.runs[command.step]
-    if outcomes.left_open(drive, run, command.why):
+    if _leave_open(drive, run, command.why):
         return
     run.waiting_for = command.why
     drop_iterations(drive, command.step, command.why)
@@ -75,9 +78,15 @@ def fail(drive: Drive, command: model.Fail) -> None:
     One with a try of which nobody knows whether it happened has not failed: a person says what became of that.
     """
     run = drive.runs[command.step]
-    if outcomes.left_open(drive, run, command.why):
+    if _leave_open(drive, run, command.why):
         return
     run.error = {"code": command.code, "message": command.why}
+    if run.status == StepStatus.SIMULATED:
+        # The execution went on with what was rehearsed; that stays the step's result, and nobody can click it any more.
+        drive.batch.change(run)
+        fact = journaling.step_fact(drive.execution, run, Kind.STEP_WAITING, now=clock.now(), why=command.why, code=command.code)
+        drive.batch.facts.append(fact)
+        return
     drop_iterations(drive, command.step, command.why)
     drive.place(run, after_error(drive.step(command.step)), clock.now(), command, code=command.code)
 
@@ -101,3 +110,21 @@ def drop_iterations(drive: Drive, run_id: str, why: str) -> None:
     for item in drive.iterations_of(drive.runs[run_id]):
         if item.status not in states.ENDED:
             drive.place(item, StepStatus.CANCELLED, clock.now(), why=why)
+
+
+def _leave_open(drive: Drive, run: StepRun, why: str) -> bool:
+    """Leave a step open that has a try in doubt, or an item with one: then the other items fail at once, and it when that is known."""
+    if outcomes.leave_open(drive, run, why):
+        return True
+    items = [item for item in drive.iterations_of(run) if item.status in OPEN]
+    left_open = [item for item in items if outcomes.leave_open(drive, item, why)]
+    if not left_open:
+        return False
+    now = clock.now()
+    for item in items:
+        if item.status in (StepStatus.NOT_STARTED, StepStatus.AWAITING_APPROVAL):
+            item.error = {"code": errors.NoOtherTry.code, "message": why}
+            drive.place(item, StepStatus.FAILED, now, why=why)
+    if run.status == StepStatus.AWAITING_APPROVAL:
+        drive.place(run, StepStatus.IN_PROGRESS, now, kind=Kind.STEP_WAITING, why=why)
+    return True

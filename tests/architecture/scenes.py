@@ -248,7 +248,10 @@ def _() -> Call:
 
 @of(requests.report)
 def _() -> Call:
-    return by(requests.report, request_id=asked()[1].pk, outcome=Outcome.FAILED, receipt=None)
+    world, request = asked()
+    actor = world.analyst.actor()
+    decisions.decide(request_id=request.pk, verdict=Verdict.APPROVE, digest=request.digest, reason="", actor=actor, now=clock.now())
+    return by(requests.report, request_id=request.pk, outcome=Outcome.FAILED, receipt=None)
 
 
 @of(decisions.decide)

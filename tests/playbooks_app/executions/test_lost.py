@@ -11,7 +11,7 @@ from audit.services import dead_letters
 from core import clock
 from playbooks_app.api import shapes
 from playbooks_app.models import Execution
-from playbooks_app.services import closing, executions, lost
+from playbooks_app.services import closing, executions, lost, planning
 from playbooks_app.tasks import sweep_executions
 from tests import factories
 from tests.playbooks_app.executions.laboratory import Died
@@ -246,3 +246,31 @@ def test_the_dead_letter_of_one_that_a_person_ended_is_gone_and_the_journal_says
     assert not deliveries.dead_letters().exists()
     told = entries.last_of(f"tenant:{world.tenant.pk}")
     assert (told.kind, told.data["reason"][:17]) == ("delivery:dropped", "the execution was")
+
+
+def test_one_that_a_person_completed_begins_the_count_anew(world, laboratory, deadly):
+    queued = {"id": "dump", "action": "lab.keyed", "with": {"what": "dump"}}
+    execution = world.begin(queued, read("bad"), level="L2")
+    killed(execution, lost.MOST + 1)
+    closing.complete(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+    world.decide()
+    laboratory.answers.append("dies before")
+    with pytest.raises(Died):
+        driven(execution)
+    later(execution)
+    driven(execution)
+    assert (execution.given_up_at, laboratory.did("lab.keyed", "dump")) == (None, 1)
+
+
+def test_losses_before_the_first_step_do_not_count_at_it(world, deadly, monkeypatch):
+    execution = world.begin(read("bad"))
+
+    def dies(*_):
+        raise Died
+
+    with monkeypatch.context() as patch:
+        patch.setattr(planning, "_answers", dies)
+        killed(execution, 3)
+    killed(execution, 2)
+    driven(execution)
+    assert execution.given_up_at is None

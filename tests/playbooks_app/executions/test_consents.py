@@ -1,0 +1,66 @@
+"""What becomes of consents: nothing is sent without one that lists it, and none says what is not so."""
+
+import pytest
+
+from approvals.choices import Verdict
+from approvals.models import Request
+from playbooks_app.services import executions
+from tests.playbooks_app.executions.people import DUMP, EACH, LATER, MANUAL, RETRY, ask, begun, changed, consents, say
+from tests.playbooks_app.executions.worlds import driven, step
+
+
+@pytest.fixture
+def rejected(world, laboratory):
+    """A write of which one try was not answered, and whose next one was asked for anew and rejected."""
+
+    def begin(answer):
+        execution = begun(world, laboratory, answer, **RETRY)
+        changed()
+        driven(execution)
+        world.decide(Verdict.REJECT)
+        assert step(driven(execution), "dump").status == "uncertain"
+        return execution
+
+    return begin
+
+
+def test_an_item_that_did_not_happen_is_sent_only_with_a_consent_that_lists_it(world, laboratory):
+    execution = driven(world.begin({**EACH, "action": "lab.blind", "for_each": ["x", "y", "z"]}))
+    world.decide()
+    laboratory.answers.append("lost before")
+    laboratory.meanwhile.append(changed)
+    driven(execution)
+    assert Request.objects.get(status="pending").document["call"]["params"] == [{"what": "y"}, {"what": "z"}]
+    say(world, execution, "e[0]", "not_happened")
+    world.decide()
+    driven(execution)
+    assert [sent.what for sent in laboratory.sent].count("x") == 1
+    assert {"what": "x"} in Request.objects.get(status="pending").document["call"]["params"]
+
+
+def test_who_looks_again_does_not_send_what_was_rejected(world, laboratory, rejected):
+    say(world, rejected("lost before"), "dump", "look")
+    assert len(laboratory.sent) == 1
+
+
+def test_a_request_that_was_rejected_is_never_executed(world, rejected):
+    say(world, rejected("lost after"), "dump", "happened")
+    assert consents()[-1] == ("rejected", "")
+
+
+def test_a_request_that_was_rejected_has_no_outcome_after_a_cancel(world, rejected):
+    execution = rejected("lost after")
+    ask(world, execution, executions.cancel)
+    driven(execution)
+    assert consents()[-1] == ("rejected", "")
+
+
+@pytest.mark.parametrize("level", ["L1", "L2"])
+def test_the_consent_of_a_try_in_doubt_is_uncertain_after_a_cancel(world, laboratory, level):
+    execution = driven(world.begin({**DUMP, **LATER}, MANUAL, level=level))
+    world.decide()
+    laboratory.answers.append("lost after")
+    driven(execution)
+    ask(world, execution, executions.cancel)
+    driven(execution)
+    assert consents() == [("executed", "uncertain")]

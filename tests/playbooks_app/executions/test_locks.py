@@ -1,0 +1,109 @@
+"""Those who lock several rows do so in one order: nobody waits for the other in a circle."""
+
+import threading
+import time
+
+import pytest
+from django.db import connection
+
+from approvals.services import requests
+from core import clock
+from playbooks_app.models import Execution, Playbook, PlaybookVersion
+from playbooks_app.services import children, closing, consent, executions
+from playbooks_app.spec import loader
+from tests.playbooks_app.executions import worlds
+from tests.playbooks_app.executions.worlds import READ, WRITE, advanced, driven
+
+pytestmark = pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has one writer at a time, and no locks of rows")
+MANUAL = {"id": "tell", "kind": "manual", "instructions": "x"}
+
+
+@pytest.fixture
+def world(transactional_db, settings):
+    settings.TASK_BACKEND = "core.tasks.drop"
+    return worlds.world()
+
+
+@pytest.fixture
+def beside():
+    """Have an execution driven on another thread; return the thread and what it failed with."""
+
+    def work(execution):
+        failed = []
+
+        def drive():
+            try:
+                advanced(execution.pk)
+            except Exception as error:  # noqa: BLE001
+                failed.append(error)
+
+        worker = threading.Thread(target=drive)
+        worker.start()
+        return worker, failed
+
+    return work
+
+
+@pytest.mark.parametrize("end", [closing.abandon, closing.complete, executions.cancel])
+def test_whoever_ends_an_execution_and_the_end_of_the_one_below_do_not_lock_each_other_out(world, monkeypatch, beside, end):
+    document = {"apiVersion": "runbookpilot/v1", "metadata": {"id": "child", "name": "Child", "version": "1.0.0"}, "level": "L1", "steps": [READ]}
+    playbook = Playbook.objects.create(tenant=world.tenant, slug="child", name="Child")
+    playbook.active_version = PlaybookVersion.objects.create(
+        tenant=world.tenant, playbook=playbook, number="1.0.0", source="", document=document,
+        digest=loader.digest_of(document), level="L1", status="active",
+    )  # fmt: skip
+    playbook.save()
+    parent = driven(world.begin({"id": "sub", "kind": "playbook", "playbook": "child"}))
+    child = Execution.objects.get(parent_step__execution=parent)
+    begun, wake = threading.Event(), children.wake_parent
+
+    def wake_parent(execution):
+        begun.set()
+        time.sleep(1)
+        return wake(execution)
+
+    monkeypatch.setattr(children, "wake_parent", wake_parent)
+    worker, failed = beside(child)
+    assert begun.wait(10)
+    end(execution_id=parent.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+    worker.join(20)
+    child.refresh_from_db()
+    assert (failed, child.status) == ([], "completed")
+
+
+def test_a_click_and_the_cancel_of_the_execution_do_not_lock_each_other_out(world, monkeypatch, beside):
+    execution = driven(world.begin(WRITE, MANUAL, level="L2"))
+    executions.cancel(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+    clicking, closing_ = threading.Event(), threading.Event()
+    real_record, real_close = requests.record, consent.close
+
+    def record(*args, **more):
+        if threading.current_thread() is threading.main_thread():
+            clicking.set()
+            # Whoever closes the request waits for this click, and has written nothing yet that the click waits for.
+            closing_.wait(2)
+        return real_record(*args, **more)
+
+    def close(runs, **more):
+        runs = list(runs)
+        if runs:
+            closing_.set()
+        return real_close(runs, **more)
+
+    real_lock = requests.lock
+
+    def lock(ids):
+        ids = list(ids)
+        if ids and threading.current_thread() is not threading.main_thread():
+            assert clicking.wait(10)
+        return real_lock(ids)
+
+    monkeypatch.setattr(requests, "record", record)
+    monkeypatch.setattr(consent, "close", close)
+    monkeypatch.setattr(requests, "lock", lock)
+    worker, failed = beside(execution)
+    world.decide()
+    worker.join(20)
+    assert (failed, worlds.writes()) == ([], [])
+    assert driven(execution).status == "cancelled"
+    connection.close()
