@@ -64,7 +64,7 @@ def _ended(state: State, now: dt.datetime) -> list[Command]:
     outcome = state.status.value
     if state.control.get("rollback") and outcome != "rolled_back" and flow.undoable(state):
         return [model.RollBack(outcome, "a person asked for it")]  # type: ignore[arg-type]
-    rest: list[Command] = [model.Rest(state.status, times.retries(state))]
+    rest: list[Command] = [model.Rest(state.status, times.retries(state, now))]
     return _approved(state, now) or _gathered(state, now) or times.misdated(state, now) or rest
 
 

@@ -31,13 +31,13 @@ def may_look(run: StepState, now: dt.datetime) -> bool:
 
 def next_look(state: State, now: dt.datetime) -> dt.datetime | None:
     """Return the first moment at which something is due by itself; None where only people can move it on."""
-    found = [at for at in (retries(state), state.deadline, _timers(state, now)) if at is not None]
+    found = [at for at in (retries(state, now), state.deadline, _timers(state, now)) if at is not None]
     return min(found, default=None)
 
 
-def retries(state: State) -> dt.datetime | None:
-    """Return when the next call is tried again."""
-    return min((run.retry_at for _, run in state.runs() if run.retry_at and run.status in HELD), default=None)
+def retries(state: State, now: dt.datetime) -> dt.datetime | None:
+    """Return when the next call is tried again; one whose time has come is made, or waits for something else than time."""
+    return min((run.retry_at for _, run in state.runs() if run.retry_at and run.retry_at > now and run.status in HELD), default=None)
 
 
 def length(step: Step) -> dt.timedelta | None:

@@ -83,6 +83,7 @@ def fail(drive: Drive, command: model.Fail) -> None:
     run.error = {"code": command.code, "message": command.why}
     if run.status == StepStatus.SIMULATED:
         # The execution went on with what was rehearsed; that stays the step's result, and nobody can click it any more.
+        run.retry_at = None
         drive.batch.change(run)
         fact = journaling.step_fact(drive.execution, run, Kind.STEP_WAITING, now=clock.now(), why=command.why, code=command.code)
         drive.batch.facts.append(fact)

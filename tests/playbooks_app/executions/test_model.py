@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from accounts.choices import Role
 from accounts.services import stops
+from adapters.models import AdapterInstance
 from approvals.choices import Verdict
 from approvals.models import Request
 from approvals.services import decisions, requests
@@ -199,6 +200,12 @@ class Engine(RuleBasedStateMachine):
     def meanwhile_stop(self):
         self.engage()
 
+    def meanwhile_gone(self):
+        AdapterInstance.objects.filter(adapter="lab").update(enabled=False)
+
+    def meanwhile_renamed(self):
+        AdapterInstance.objects.filter(adapter="lab").update(name="other")
+
     @rule(by=st.sampled_from(MOVES))
     def move_clock(self, by):
         self.now += by
@@ -242,6 +249,11 @@ class Engine(RuleBasedStateMachine):
         run = self.execution.steps.filter(status="awaiting_input").first()
         self.do(executions.update_step, execution_id=self.execution.pk, step_id=run.step_id, status=status)
 
+    @rule(enabled=st.booleans(), name=st.sampled_from(["lab", "other"]))
+    def change_adapter(self, enabled, name):
+        """An administrator disables the one instance that serves, or names it anew: what was approved is no longer what would be sent."""
+        AdapterInstance.objects.filter(adapter="lab").update(enabled=enabled, name=name)
+
     @precondition(lambda self: not self.stopped)
     @rule()
     def engage(self):
@@ -277,6 +289,7 @@ class Engine(RuleBasedStateMachine):
         """Everything that people and time can do is done: the execution ends."""
         self.lab.answers.clear()
         self.lab.meanwhile.clear()
+        AdapterInstance.objects.filter(adapter="lab").update(enabled=True)
         if self.stopped:
             self.release()
         for _ in range(ROUNDS):
@@ -287,7 +300,9 @@ class Engine(RuleBasedStateMachine):
             if not Execution.objects.exclude(status__in=FINAL_EXECUTION, lease_owner="", wake_at=None).exists():
                 return
             self.sweep()
-        raise AssertionError(f"it does not end: {list(StepRun.objects.values_list('execution__status', 'step_id', 'status'))}")
+        rows = Execution.objects.values_list("status", "control", "lease_owner", "lease_until", "wake_at", "given_up_at")
+        steps = StepRun.objects.values_list("execution__status", "step_id", "status", "error", "retry_at")
+        raise AssertionError(f"it does not end at {self.now}: {list(rows)}, {list(steps)}, {list(Request.objects.values_list('status'))}")
 
     def help(self):
         """Do what people can."""
@@ -362,7 +377,9 @@ class Engine(RuleBasedStateMachine):
             return
         asked = run.iteration_of_id or run.pk
         newest = Request.objects.filter(subject_id=str(asked)).order_by("-created_at", "-id").first()
-        if newest is None or newest.pk not in self.allowed:
+        listed = newest.document["call"]["params"] if newest else []
+        seen = {"what": what} in listed if isinstance(listed, list) else listed == {"what": what}
+        if newest is None or newest.pk not in self.allowed or not seen:
             self.problems.append(f"{action} of {what} was sent without consent")
 
 

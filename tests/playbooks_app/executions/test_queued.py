@@ -166,3 +166,14 @@ def test_what_was_queued_below_stays_when_a_person_ends_the_execution_above_as_d
     world.decide()
     driven(child)
     assert writes() == ["edr.isolate_host"]
+
+
+def test_one_that_was_to_be_tried_again_when_it_was_cancelled_is_not_looked_at_for_ever(world, laboratory, ask):
+    retry = {"retry": {"attempts": 2, "backoff": "1ms"}}
+    execution = driven(world.begin({"id": "a", "action": "lab.looked", "with": {"what": "a"}, **retry}, MANUAL, level="L2"))
+    laboratory.answers.append("down")
+    world.decide()
+    driven(execution)
+    assert step(execution, "a").retry_at is not None
+    assert ask(executions.cancel, execution).status == "cancelled"
+    assert driven(execution).wake_at is None
