@@ -15,8 +15,6 @@ from playbooks_app.services.drive import Drive
 from playbooks_app.services.flights import Flight
 from playbooks_app.spec.schema import Step
 
-CHANGED = "what would be sent is no longer what was approved"
-
 
 def call_approved(drive: Drive, command: model.CallApproved) -> Flight | None:
     """Note the intent of an approved call, if it is still the same."""
@@ -53,13 +51,10 @@ def _ask_anew(drive: Drive, run: StepRun, step: Step, request: Request) -> None:
     if any(item.status == StepStatus.IN_PROGRESS for item in items):
         # Some items are under way with this consent; the rest is asked for when they are back.
         return
-    with drive.transaction([request.pk]) as now:
-        requests.withdraw(request_id=request.pk, reason=CHANGED, actor=journaling.ENGINE, now=now)
-        for row in (run, *items):
-            row.approval_id = None
-            drive.batch.change(row)
-        if run.status == StepStatus.AWAITING_APPROVAL and not items:
-            drive.place(run, StepStatus.NOT_STARTED, now, kind=Kind.STEP_WAITING, why=CHANGED)
-            return
-        drive.batch.facts.append(journaling.step_fact(drive.execution, run, Kind.STEP_WAITING, now=now, why=CHANGED))
-    asking.ask_for_rest(drive, run, step)
+    if run.status == StepStatus.AWAITING_APPROVAL and not items:
+        with drive.transaction([request.pk]) as now:
+            requests.withdraw(request_id=request.pk, reason=asking.CHANGED, actor=journaling.ENGINE, now=now)
+            run.approval_id = None
+            drive.place(run, StepStatus.NOT_STARTED, now, kind=Kind.STEP_WAITING, why=asking.CHANGED)
+        return
+    asking.ask_for_rest(drive, run, step, instead_of=request)

@@ -21,6 +21,7 @@ from playbooks_app.services import documents, journaling, steps, waiting
 from playbooks_app.services.drive import Drive
 from playbooks_app.spec.schema import ApprovalPolicy, Step
 
+CHANGED = "what would be sent is no longer what was approved"
 OPEN = (StepStatus.NOT_STARTED, StepStatus.AWAITING_APPROVAL, StepStatus.SIMULATED)
 
 
@@ -84,26 +85,29 @@ def ask_for_all(drive: Drive, command: model.Expand, items: Sequence[StepRun]) -
         drive.place(run, status, now, command, kind=kind, **data)
 
 
-def ask_for_rest(drive: Drive, run: StepRun, step: Step) -> None:
-    """Ask again, with the parameters that were resolved once, for what is left of a step whose consent no longer fits."""
-    items = [item for item in drive.iterations_of(run) if item.status in OPEN]
-    params: Any = [item.params for item in items] if drive.iterations_of(run) else [run.params]
+def ask_for_rest(drive: Drive, run: StepRun, step: Step, *, instead_of: Request) -> None:
+    """Withdraw a consent that no longer fits, and at once ask again, with the parameters that were resolved once, for what is left."""
+    queued, items = run.status == StepStatus.SIMULATED, drive.iterations_of(run)
+    left = [item for item in items if item.status in OPEN]
+    params: Any = [item.params for item in left] if items else [run.params]
     rehearsed = _rehearsed(drive, step, params, ())
-    if rehearsed is None:
-        return
-    queued = run.status == StepStatus.SIMULATED
-    with drive.transaction() as now:
-        if items:
+    with drive.transaction([instead_of.pk]) as now:
+        requests.withdraw(request_id=instead_of.pk, reason=CHANGED, actor=journaling.ENGINE, now=now)
+        for row in (run, *items):
+            row.approval_id = None
+            drive.batch.change(row)
+        drive.batch.facts.append(journaling.step_fact(drive.execution, run, Kind.STEP_WAITING, now=now, why=CHANGED))
+        if rehearsed is None:
+            return
+        if left:
             steps.show(run, params)
         data = _asked(drive, run, step, rehearsed, now, queued=queued)
-        for item in items:
+        for item in left:
             item.approval_id = run.approval_id
-            drive.batch.change(item)
         if run.status == StepStatus.IN_PROGRESS:
             run.waiting_for = _needed(drive, step)
             drive.place(run, StepStatus.AWAITING_APPROVAL, now, kind=Kind.STEP_WAITING, **data)
         else:
-            drive.batch.change(run)
             drive.batch.facts.append(journaling.step_fact(drive.execution, run, Kind.STEP_WAITING, now=now, **data))
 
 

@@ -18,6 +18,12 @@ def gone():
     AdapterInstance.objects.filter(name="lab").update(enabled=False)
 
 
+def due(execution):
+    """Let the time of the next try have come."""
+    execution.steps.filter(retry_at__isnull=False).update(retry_at=clock.now())
+    return execution
+
+
 def changed():
     """Have another instance serve the laboratory than the one that people agreed to."""
     AdapterInstance.objects.filter(name="lab").update(name="lab2")

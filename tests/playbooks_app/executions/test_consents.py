@@ -4,9 +4,10 @@ import pytest
 
 from approvals.choices import Verdict
 from approvals.models import Request
-from playbooks_app.services import executions
-from tests.playbooks_app.executions.people import DUMP, EACH, LATER, MANUAL, RETRY, ask, begun, changed, consents, say
-from tests.playbooks_app.executions.worlds import driven, step
+from playbooks_app.services import asking, executions
+from tests.playbooks_app.executions.laboratory import Died
+from tests.playbooks_app.executions.people import DUMP, EACH, LATER, MANUAL, ask, begun, changed, consents, due, say
+from tests.playbooks_app.executions.worlds import driven, later, step
 
 
 @pytest.fixture
@@ -14,9 +15,9 @@ def rejected(world, laboratory):
     """A write of which one try was not answered, and whose next one was asked for anew and rejected."""
 
     def begin(answer):
-        execution = begun(world, laboratory, answer, **RETRY)
+        execution = begun(world, laboratory, answer, **LATER)
         changed()
-        driven(execution)
+        driven(due(execution))
         world.decide(Verdict.REJECT)
         assert step(driven(execution), "dump").status == "uncertain"
         return execution
@@ -64,3 +65,21 @@ def test_the_consent_of_a_try_in_doubt_is_uncertain_after_a_cancel(world, labora
     ask(world, execution, executions.cancel)
     driven(execution)
     assert consents() == [("executed", "uncertain")]
+
+
+def test_a_worker_that_dies_while_it_asks_anew_leaves_nobody_waiting_for_ever(world, laboratory, monkeypatch):
+    execution = driven(world.begin(EACH))
+    world.decide()
+    changed()
+    real = asking._asked
+
+    def dies(*args, **more):
+        monkeypatch.setattr(asking, "_asked", real)
+        raise Died
+
+    monkeypatch.setattr(asking, "_asked", dies)
+    with pytest.raises(Died):
+        driven(execution)
+    later(execution)
+    assert driven(execution).status == "awaiting_approval"
+    assert consents() == [("withdrawn", ""), ("pending", "")]

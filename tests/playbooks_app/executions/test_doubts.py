@@ -4,11 +4,11 @@ import pytest
 
 from accounts.services import stops
 from adapters import calls
-from adapters.models import AdapterInstance
 from core import clock
 from playbooks_app.services import executions, uncertain
 from tests import factories
 from tests.playbooks_app.executions.laboratory import Died
+from tests.playbooks_app.executions.people import LATER, due, gone
 from tests.playbooks_app.executions.worlds import driven, later, looked_again, step
 
 DUMP = {"id": "dump", "action": "lab.keyed", "with": {"what": "dump"}}
@@ -135,16 +135,11 @@ def test_a_stop_that_keeps_a_repeat_of_an_undo_back_does_not_say_that_nothing_ha
     assert step(driven(held_back), "undo:dump").status == "uncertain"
 
 
-def gone():
-    """Take away the one instance that serves the laboratory."""
-    AdapterInstance.objects.filter(name="lab").update(enabled=False)
-
-
 def in_doubt(world, laboratory, **more):
     """A write of which one try was not answered, and whose next one finds nobody to ask."""
-    execution = driven(begun(world, laboratory, "lost after", **RETRY, **more))
+    execution = driven(begun(world, laboratory, "lost after", **LATER, **more))
     gone()
-    return driven(execution)
+    return driven(due(execution))
 
 
 def test_a_try_that_was_not_answered_is_still_in_doubt_when_no_other_can_be_made(world, laboratory):
@@ -163,9 +158,9 @@ def test_a_person_says_what_became_of_it_and_it_goes_on(world, laboratory, said,
 
 
 def test_a_step_without_such_a_try_fails_when_no_instance_serves_it(world, laboratory):
-    execution = driven(begun(world, laboratory, "down", **RETRY))
+    execution = driven(begun(world, laboratory, "down", **LATER))
     gone()
-    run = step(driven(execution), "dump")
+    run = step(driven(due(execution)), "dump")
     assert (run.status, run.error["code"]) == ("failed", "no_instance")
 
 

@@ -3,15 +3,15 @@
 import pytest
 
 from approvals.choices import Verdict
-from tests.playbooks_app.executions.people import DUMP, EACH, RETRY, begun, changed, gone, say
+from tests.playbooks_app.executions.people import DUMP, EACH, LATER, RETRY, begun, changed, due, gone, say
 from tests.playbooks_app.executions.worlds import driven, step
 
 
 @pytest.mark.parametrize("action", ["lab.keyed", "lab.both"])
 def test_who_looks_again_sends_nothing_through_an_instance_that_is_disabled(world, laboratory, action):
-    execution = begun(world, laboratory, "lost before", action=action, **RETRY)
+    execution = begun(world, laboratory, "lost before", action=action, **LATER)
     gone()
-    assert step(driven(execution), "dump").status == "uncertain"
+    assert step(driven(due(execution)), "dump").status == "uncertain"
     say(world, execution, "dump", "look")
     assert len(laboratory.sent) == 1
 
@@ -45,9 +45,9 @@ def test_an_uncertain_item_holds_the_end_as_an_uncertain_step_does(world, labora
 
 
 def test_what_was_queued_and_is_in_doubt_is_left_open(world, laboratory):
-    execution = begun(world, laboratory, "lost after", level="L2", **RETRY)
+    execution = begun(world, laboratory, "lost after", level="L2", **LATER)
     gone()
-    driven(execution)
+    driven(due(execution))
     assert step(execution, "dump").status == "uncertain"
 
 

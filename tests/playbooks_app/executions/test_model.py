@@ -376,11 +376,14 @@ class Engine(RuleBasedStateMachine):
         if action in ("lab.tell", "lab.unkeyed", "lab.unlooked") or run is None:
             return
         asked = run.iteration_of_id or run.pk
-        newest = Request.objects.filter(subject_id=str(asked)).order_by("-created_at", "-id").first()
-        listed = newest.document["call"]["params"] if newest else []
-        seen = {"what": what} in listed if isinstance(listed, list) else listed == {"what": what}
-        if newest is None or newest.pk not in self.allowed or not seen:
+        rows = list(Request.objects.filter(subject_id=str(asked)).order_by("-created_at", "-id"))
+        # What is repeated to learn what became of it was agreed to when it was sent first, whatever was asked since.
+        if not any(row.pk in self.allowed and self.lists(row, what) for row in (rows if run.call_id in self.calls else rows[:1])):
             self.problems.append(f"{action} of {what} was sent without consent")
+
+    def lists(self, request, what):
+        listed = request.document["call"]["params"]
+        return {"what": what} in (listed if isinstance(listed, list) else [listed])
 
 
 @pytest.fixture
