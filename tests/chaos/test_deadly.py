@@ -1,6 +1,5 @@
 """A call that kills its worker each time, in a real process tree: it is given up, seen, and driven again when somebody says so."""
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -9,37 +8,22 @@ from pathlib import Path
 import pytest
 
 from playbooks_app.services import lost
-from tests.chaos.houses import CLOCK
-from tests.chaos.tree import CLI, ROOT, Eyes, Tree
+from tests.chaos.plugins import tree_with
+from tests.chaos.tree import CLI, Eyes, Tree
 
 # Five leases have to run out.
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
 ALERT = {"event": {"id": "e1"}, "host": {"name": "ws-1"}, "threat": {"technique": [{"id": "T1047"}]}}
-ENTRY_POINT = "[runbookpilot.adapters]\ndeadly-edr = tests.chaos.deadly:Deadly\n"
 #: Longer than what was lost twice is set apart. Leases take their time, whatever a clock says.
 STEP = 35
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Iterator[Tree]:
-    package = tmp_path / "plugin" / "deadly_vendor-1.dist-info"
-    package.mkdir(parents=True)
-    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: deadly-vendor\nVersion: 1\n")
-    (package / "entry_points.txt").write_text(ENTRY_POINT)
-    (package.parent / "sitecustomize.py").write_text(CLOCK)
-    (tmp_path / "clock").write_text("0")
     (tmp_path / "deadly").touch()
-    (tmp_path / "asked").touch()
-    (tmp_path / "data").mkdir()
-    tree = Tree(tmp_path / "data")
-    tree.environ |= {
-        "PYTHONPATH": f"{ROOT}{os.pathsep}{package.parent}", "CHAOS_CLOCK": str(tmp_path / "clock"), "CHAOS_DEADLY": str(tmp_path),
-    }  # fmt: skip
-    try:
+    with tree_with(tmp_path, "deadly", "tests.chaos.deadly:Deadly") as tree:
         yield tree
-    finally:
-        tree.end()
 
 
 def until(done: Callable[[], bool], *, meanwhile: Callable[[], None] = lambda: None, seconds: float = 300.0) -> None:

@@ -10,35 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.houses import CLOCK
-from tests.chaos.tree import ROOT, Eyes, Tree
+from tests.chaos.plugins import tree_with
+from tests.chaos.tree import Eyes, Tree
 
 # A vendor has to take longer than a lease.
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
 ALERT = {"event": {"id": "e1"}, "host": {"name": "ws-1"}, "threat": {"technique": [{"id": "T1047"}]}}
-ENTRY_POINT = "[runbookpilot.adapters]\nslow-edr = tests.chaos.slow:Slow\n"
 HOURS = "7200"
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Iterator[Tree]:
-    package = tmp_path / "plugin" / "slow_vendor-1.dist-info"
-    package.mkdir(parents=True)
-    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: slow-vendor\nVersion: 1\n")
-    (package / "entry_points.txt").write_text(ENTRY_POINT)
-    (package.parent / "sitecustomize.py").write_text(CLOCK)
-    (tmp_path / "clock").write_text("0")
-    (tmp_path / "asked").touch()
-    (tmp_path / "data").mkdir()
-    tree = Tree(tmp_path / "data")
-    tree.environ |= {
-        "PYTHONPATH": f"{ROOT}{os.pathsep}{package.parent}", "CHAOS_CLOCK": str(tmp_path / "clock"), "CHAOS_SLOW": str(tmp_path),
-    }  # fmt: skip
-    try:
+    with tree_with(tmp_path, "slow", "tests.chaos.slow:Slow") as tree:
         yield tree
-    finally:
-        tree.end()
 
 
 def kill(asked: int, tmp_path: Path) -> None:
