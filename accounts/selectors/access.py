@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Exists, Expression, OuterRef, QuerySet
 
 from accounts.choices import Permission
-from accounts.models import Tenant, User
+from accounts.models import Membership, Tenant, User
 from accounts.querysets import TenantQuerySet, granted, tenant_ids_permitting
 from core.actors import Actor
 from core.errors import Forbidden
@@ -80,15 +80,22 @@ def standings(user: User, permission: str) -> list[Standing]:
 
 def _permitting(user: Expression, permission: Expression) -> QuerySet[Any]:
     permitted = Exists(granted(user, permission).filter(content_object_id=OuterRef("pk")))
-    return Tenant.objects.filter(is_active=True, memberships__user=user).order_by("slug").distinct().annotate(permitted=permitted)
+    return _of_member(user).annotate(permitted=permitted)
 
 
 _STANDINGS = Read(_permitting)
 
 
 def _tenants_of(user: User) -> TenantQuerySet:
-    rows: TenantQuerySet = Tenant.objects.filter(is_active=True).order_by("slug")
-    return rows if user.is_superuser else rows.filter(memberships__user=user).distinct()
+    active: TenantQuerySet = Tenant.objects.filter(is_active=True).order_by("slug")
+    return active if user.is_superuser else _of_member(user)
+
+
+def _of_member(user: Expression | User) -> TenantQuerySet:
+    """Return the active tenants in which a user has a role, each once however many those are."""
+    memberships = Membership.objects.filter(user=user, tenant=OuterRef("pk"))
+    rows: TenantQuerySet = Tenant.objects.filter(Exists(memberships), is_active=True).order_by("slug")
+    return rows
 
 
 def _scopes(actor: Actor | User, permission: str) -> list[str]:
