@@ -103,7 +103,9 @@ def _first(row: IdempotencyKey) -> IdempotencyKey | None:
 
 
 def _repeated(row: IdempotencyKey) -> HttpResponse:
-    first = IdempotencyKey.objects.get(user=row.user, key=row.key)
+    first = _first(row)
+    if first is None:
+        return _refuse(409, "key_forgotten", f"The time of this {HEADER} ended at this moment. Look at what it did, then use a new key.")
     if first.fingerprint != row.fingerprint:
         return _refuse(422, "idempotency_key_reused", f"This {HEADER} was used with another request.")
     if first.status is None:

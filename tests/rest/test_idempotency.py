@@ -6,6 +6,7 @@ import pytest
 from django.db import OperationalError, connection, connections
 from django.test import Client
 
+from accounts.api import idempotency
 from accounts.api.views import GovernedViewSet
 from accounts.choices import Role
 from accounts.models import IdempotencyKey
@@ -145,6 +146,13 @@ def test_every_post_keeps_its_answer(world, token, name, method):
         first, again = (answer.json() if answer.content else None for answer in answers)
         assert first == again
         assert answers[1]["Idempotent-Replayed"] == "true"
+
+
+def test_a_key_whose_time_ends_while_it_is_sent_again_is_no_fault_of_ours(token, monkeypatch):
+    post("/api/v1/incidents", token, "a")
+    monkeypatch.setattr(idempotency, "_first", lambda row: None)
+    answer = post("/api/v1/incidents", token, "a")
+    assert (answer.status_code, answer.json()["code"]) == (409, "key_forgotten")
 
 
 @pytest.mark.django_db(transaction=True)
