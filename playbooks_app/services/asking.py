@@ -85,14 +85,15 @@ def ask_for_all(drive: Drive, command: model.Expand, items: Sequence[StepRun]) -
         drive.place(run, status, now, command, kind=kind, **data)
 
 
-def ask_for_rest(drive: Drive, run: StepRun, step: Step, *, instead_of: Request) -> None:
-    """Withdraw a consent that no longer fits, and at once ask again, with the parameters that were resolved once, for what is left."""
+def ask_for_rest(drive: Drive, run: StepRun, step: Step, *, instead_of: Request | None) -> None:
+    """Ask again, with the parameters that were resolved once, for what is left, and withdraw at once a consent that no longer fits."""
     queued, items = run.status == StepStatus.SIMULATED, drive.iterations_of(run)
     left = [item for item in items if item.status in OPEN]
     params: Any = [item.params for item in left] if items else [run.params]
     rehearsed = _rehearsed(drive, step, params, ())
-    with drive.transaction([instead_of.pk]) as now:
-        requests.withdraw(request_id=instead_of.pk, reason=CHANGED, actor=journaling.ENGINE, now=now)
+    with drive.transaction([instead_of.pk] if instead_of else []) as now:
+        if instead_of is not None:
+            requests.withdraw(request_id=instead_of.pk, reason=CHANGED, actor=journaling.ENGINE, now=now)
         for row in (run, *items):
             row.approval_id = None
             drive.batch.change(row)
@@ -104,6 +105,8 @@ def ask_for_rest(drive: Drive, run: StepRun, step: Step, *, instead_of: Request)
         data = _asked(drive, run, step, rehearsed, now, queued=queued)
         for item in left:
             item.approval_id = run.approval_id
+            if item.status == StepStatus.NOT_STARTED:
+                drive.place(item, StepStatus.AWAITING_APPROVAL, now, kind=Kind.STEP_WAITING)
         if run.status == StepStatus.IN_PROGRESS:
             run.waiting_for = _needed(drive, step)
             drive.place(run, StepStatus.AWAITING_APPROVAL, now, kind=Kind.STEP_WAITING, **data)

@@ -13,7 +13,7 @@ from core.errors import DomainError
 from playbooks_app.choices import StepMode, StepStatus
 from playbooks_app.engine import model
 from playbooks_app.models import Execution, StepRun
-from playbooks_app.services import looking, outcomes, steps, waiting
+from playbooks_app.services import asking, looking, outcomes, steps, waiting
 from playbooks_app.services.drive import Drive, Result
 from playbooks_app.services.flights import Flight
 from playbooks_app.spec.schema import Step
@@ -32,8 +32,14 @@ def call(drive: Drive, command: model.Call) -> Flight | None:
 
 
 def call_item(drive: Drive, command: model.CallItem) -> Flight | None:
-    """Note the intent of one iteration's call, with the parameters that it was expanded with."""
+    """Note the intent of one iteration's call, with the parameters that it was expanded with; ask anew where consent is needed."""
     run, step = drive.runs[command.step], drive.step(command.step)
+    asked = drive.runs[step.id]
+    if asked.simulation is not None:
+        # People were asked for all items, and this one is not among what they agreed to.
+        if not any(item.status == StepStatus.IN_PROGRESS for item in drive.iterations_of(asked)):
+            asking.ask_for_rest(drive, asked, step, instead_of=None)
+        return None
     try:
         instance = drive.instances.get(step)
     except DomainError as error:

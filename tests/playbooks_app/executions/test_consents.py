@@ -2,11 +2,12 @@
 
 import pytest
 
+from adapters.models import AdapterInstance
 from approvals.choices import Verdict
 from approvals.models import Request
 from playbooks_app.services import asking, executions
 from tests.playbooks_app.executions.laboratory import Died
-from tests.playbooks_app.executions.people import DUMP, EACH, LATER, MANUAL, ask, begun, changed, consents, due, say
+from tests.playbooks_app.executions.people import DUMP, EACH, LATER, MANUAL, ask, begun, changed, consents, due, gone, say
 from tests.playbooks_app.executions.worlds import driven, later, step
 
 
@@ -83,3 +84,20 @@ def test_a_worker_that_dies_while_it_asks_anew_leaves_nobody_waiting_for_ever(wo
     later(execution)
     assert driven(execution).status == "awaiting_approval"
     assert consents() == [("withdrawn", ""), ("pending", "")]
+
+
+@pytest.mark.parametrize("items", [["x"], ["x", "y"]])
+def test_an_item_that_did_not_happen_is_asked_for_where_its_consent_was_withdrawn_meanwhile(world, laboratory, items):
+    execution = driven(world.begin({**EACH, **LATER, "for_each": items, "on_error": "continue"}))
+    world.decide()
+    laboratory.answers.append("lost before")
+    laboratory.meanwhile.append(gone)
+    driven(execution)
+    assert step(driven(due(execution)), "e[0]").status == "uncertain"
+    AdapterInstance.objects.update(enabled=True)
+    say(world, execution, "e[0]", "not_happened")
+    assert [sent.what for sent in laboratory.sent] == ["x"]
+    assert Request.objects.get(status="pending").document["call"]["params"] == [{"what": "x"}]
+    world.decide()
+    driven(execution)
+    assert step(execution, "e[0]").status == "completed"
