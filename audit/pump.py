@@ -80,12 +80,16 @@ def deliver_all(*, streams: Sequence[str], now: dt.datetime) -> int:
 
 
 def due(*, now: dt.datetime, limit: int = 200) -> dict[str, list[uuid.UUID]]:
-    """Return the deliveries that should have run by now, longest overdue first, by their handlers."""
+    """Return the deliveries that should have run by now, longest overdue first, by their handlers: at most `limit` of each."""
     rows = Delivery.objects.filter(_due_at(now - GRACE), dead_at=None).order_by("next_at")
     found: dict[str, list[uuid.UUID]] = {}
-    for delivery_id, handler in rows.values_list("id", "handler")[:limit]:
+    for delivery_id, handler in (first := list(rows.values_list("id", "handler")[:limit])):
         found.setdefault(handler, []).append(delivery_id)
-    return found
+    if len(first) < limit:
+        return found
+    # A flood for one handler hides what others have to see.
+    handlers = rows.order_by("handler").values_list("handler", flat=True).distinct()
+    return {handler: list(rows.filter(handler=handler).values_list("id", flat=True)[:limit]) for handler in handlers}
 
 
 def _due_at(now: dt.datetime) -> Q:

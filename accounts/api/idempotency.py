@@ -34,7 +34,10 @@ def once(view: Any, dispatch: Callable[..., Any], request: HttpRequest, key: str
     row = IdempotencyKey(user=user, key=key, fingerprint=_fingerprint(request))
     do = functools.partial(dispatch, request, *args, **kwargs)
     try:
-        return _checked(row, do) if view.action_map["post"] in view.checks else _done(row, do)
+        if view.action_map["post"] in view.checks:
+            return _checked(row, do)
+        response = _done(row, do)
+        return _done(row, do) if response.headers.get("Retry-After") == problems.AT_ONCE else response
     except (OperationalError, InterfaceError) as error:
         # Where the commit itself was cut off, the same key finds out whether it arrived.
         return _as_json(problems.without_database(error))

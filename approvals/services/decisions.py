@@ -78,7 +78,9 @@ def _check(request: Request, digest: str, now: dt.datetime) -> None:
 
 
 def _settle(request: Request, verdict: Verdict, actor: Actor, now: dt.datetime) -> None:
-    given = request.decisions.filter(verdict=Verdict.APPROVE, digest=request.digest).count()
+    votes = request.decisions.filter(verdict=Verdict.APPROVE, digest=request.digest, user__is_active=True).select_related("user")
+    # Whoever has lost the role since then consents no more.
+    given = sum(bool(queue.role_of(request=request, user=vote.user)) for vote in votes)
     if verdict == Verdict.REJECT:
         request.status = Status.REJECTED
     elif given >= request.quorum:

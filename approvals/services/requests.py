@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models import Environment, User
+from accounts.selectors import stops
 from approvals.choices import TRANSITIONS, OnTimeout, Outcome, Status
 from approvals.models import Request
 from approvals.selectors import queue
@@ -167,7 +168,9 @@ def expire(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> bool:
         request = locked(request_id)
         if request.status != Status.PENDING or request.expires_at > now:
             return False
-        approves = request.on_timeout == OnTimeout.APPROVE and not request.simulated
+        # While an emergency stop stands nobody can approve, and no clock does.
+        stopped = stops.standing(request.tenant_id) is not None
+        approves = request.on_timeout == OnTimeout.APPROVE and not request.simulated and not stopped
         request.status = Status.APPROVED if approves else Status.EXPIRED
         request.decided_at, request.decided_by_timeout = now, True
         request.save(update_fields=["status", "decided_at", "decided_by_timeout"])

@@ -1,5 +1,6 @@
 """What gave up is sent again when its cause is mended, or dropped with a reason. Both are journaled."""
 
+import contextlib
 import datetime as dt
 import uuid
 from collections.abc import Collection
@@ -46,9 +47,13 @@ def send(*, delivery_id: uuid.UUID, tenant_ids: Collection[uuid.UUID] | None = N
 def send_all(*, tenant_ids: Collection[uuid.UUID] | None = None, actor: Actor, now: dt.datetime) -> int:
     """Send every dead letter again, oldest first; return how many. Those beyond MOST stay for the next time."""
     found = list(deliveries.dead_letters(tenant_ids).order_by("dead_at").values_list("id", flat=True)[:MOST])
+    sent = 0
     for delivery_id in found:
-        send(delivery_id=delivery_id, tenant_ids=tenant_ids, actor=actor, now=now)
-    return len(found)
+        # One that somebody else has sent meanwhile keeps no other from it.
+        with contextlib.suppress(NoSuchDeadLetter):
+            send(delivery_id=delivery_id, tenant_ids=tenant_ids, actor=actor, now=now)
+            sent += 1
+    return sent
 
 
 def drop(

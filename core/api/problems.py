@@ -14,6 +14,9 @@ from core.errors import DomainError
 
 log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
+#: PostgreSQL's code for transactions that wait for each other.
+DEADLOCK = "40P01"
+AT_ONCE = "0"
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -67,7 +70,8 @@ def without_database(error: Exception) -> Response:
         503, "unavailable", "The database does not answer at the moment.",
         hint="Try again. With the same Idempotency-Key nothing happens twice.",
     )  # fmt: skip
-    response["Retry-After"] = "5"
+    # Where two transactions waited for each other in a circle, the other has gone on, and this one may begin anew.
+    response["Retry-After"] = AT_ONCE if getattr(error.__cause__, "sqlstate", "") == DEADLOCK else "5"
     return response
 
 

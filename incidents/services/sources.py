@@ -103,7 +103,10 @@ def sign(*, secret: str, timestamp: str, body: bytes) -> str:
 
 
 def verify_signature(*, headers: Mapping[str, str], body: bytes, now: dt.datetime) -> AlertSource:
-    """Return the source that signed `body`, and remember the signature; raises Unauthenticated that says what is wrong."""
+    """Return the source that signed `body`; raises Unauthenticated that says what is wrong.
+
+    Whoever has done what was asked for remembers the signature: one that was cut off before may be sent again as it is.
+    """
     sent = {name.lower(): value for name, value in headers.items()}
     name = sent.get(SOURCE_HEADER.lower(), "").replace("\x00", "")
     timestamp = sent.get(TIMESTAMP_HEADER.lower(), "")
@@ -119,17 +122,17 @@ def verify_signature(*, headers: Mapping[str, str], body: bytes, now: dt.datetim
         raise WrongSignature
     if abs(now - _moment(timestamp)) > TOLERANCE:
         raise OutOfTime
-    _remember(expected, now)
+    if UsedSignature.objects.filter(signature=expected).exists():
+        raise SignatureUsed
     return source
 
 
-def _remember(signature: str, now: dt.datetime) -> None:
+def remember(*, headers: Mapping[str, str], now: dt.datetime) -> None:
+    """Accept a signature, which was verified, no other time."""
+    sent = {name.lower(): value for name, value in headers.items()}
+    signature = sent[SIGNATURE_HEADER.lower()].strip().partition("=")[2].lower()
     UsedSignature.objects.filter(at__lt=now - 3 * TOLERANCE).delete()
-    try:
-        with transaction.atomic():
-            UsedSignature(signature=signature, at=now).save(force_insert=True)
-    except IntegrityError as error:
-        raise SignatureUsed from error
+    UsedSignature.objects.bulk_create([UsedSignature(signature=signature, at=now)], ignore_conflicts=True)
 
 
 def _mac(secret: str, timestamp: str, body: bytes) -> str:

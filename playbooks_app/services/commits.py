@@ -100,10 +100,17 @@ def write(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime, ta
             return links.written()
     with transaction.atomic():
         if batch.above is not None:
-            # Whoever ends the execution above locks that one first, then this one: in the same order nobody waits for the other.
-            list(Execution.objects.select_for_update(of=("self",)).filter(steps=batch.above).values_list("pk"))
+            lock(execution.pk, batch)
         apply(execution, lease, batch, now)
     return None
+
+
+def lock(execution_id: Any, batch: Batch) -> None:
+    """Lock the execution above one that ends, then this one: whoever ends the one above does so in the same order."""
+    rows = Execution.objects.select_for_update(of=("self",)).order_by()
+    if batch.above is not None:
+        list(rows.filter(steps=batch.above).values_list("pk"))
+    list(rows.filter(pk=execution_id).values_list("pk"))
 
 
 def apply(execution: Execution, lease: Lease, batch: Batch, now: dt.datetime) -> None:

@@ -139,10 +139,12 @@ class Drive:
     def transaction(self, request_ids: Iterable[object] = ()) -> Iterator[dt.datetime]:
         """Write what is noted, run the block in the same transaction, then write what the block noted.
 
-        Requests that the block closes are named, for they are locked before anything is written.
+        Requests that the block closes are named, for they are locked before anything is written: after the executions, as
+        whoever ends one locks them, and before the stream, as whoever decides does.
         """
         now, self._tail = clock.now(), None
         with transaction.atomic():
+            commits.lock(self.execution.pk, self.batch)
             requests.lock(request_ids)
             self._write(now)
             yield now

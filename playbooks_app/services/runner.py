@@ -14,7 +14,7 @@ import structlog
 
 from audit.choices import Kind
 from core import clock, tasks, tracing, turns
-from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus
+from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus, StepStatus
 from playbooks_app.engine import decide, model
 from playbooks_app.models import Execution
 from playbooks_app.selectors import snapshots
@@ -132,6 +132,9 @@ def _taken(execution_id: uuid.UUID) -> tuple[Execution, Lease] | None:
         if lease is not None:
             return execution, lease
         if execution.lease_until is not None:
+            if execution.wake_at is not None:
+                # Whoever drives has been told already, and reads it anew after this was read.
+                return None
             break
     leases.wake(execution_id, now=clock.now())
     return None
@@ -192,7 +195,8 @@ def _wake_at(drive: Drive, command: model.Rest, now: dt.datetime) -> dt.datetime
     """Return when an execution is looked at again; one that an emergency stop holds back, soon."""
     state = drive.state(now)
     approved_ = any(run.approval == "approved" for _, run in state.runs())
-    if state.stopped and (approved_ or drive.execution.status not in FINAL_EXECUTION):
+    held = drive.execution.status == ExecutionStatus.ROLLING_BACK or any(run.status is StepStatus.BLOCKED for _, run in state.runs())
+    if state.stopped and (approved_ or held):
         return now + STOPPED_PAUSE
     return command.wake_at
 

@@ -130,7 +130,10 @@ def _verdict(alert: Alert, playbook: Playbook, techniques: set[tuple[str, Any]])
     version = playbook.active_version
     if version is None:
         return Verdict(playbook, False, "It has no active version.")
-    parsed = loader.parse_canonical(version.document, digest=version.digest)
+    try:
+        parsed = loader.parse_canonical(version.document, digest=version.digest)
+    except loader.InvalidPlaybook as error:
+        return Verdict(playbook, False, f"Its active version cannot be read: {str(error)[:300]}")
     last = Verdict(playbook, False, "It has no trigger for this source, and none of the alert's techniques is mapped to it.")
     for trigger in parsed.triggers:
         matched, why, reads = _fits(alert, trigger)

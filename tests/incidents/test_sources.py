@@ -36,6 +36,7 @@ def test_a_signed_body_names_its_source(made: tuple[AlertSource, str]) -> None:
 def test_the_same_signature_is_refused_the_second_time(made: tuple[AlertSource, str]) -> None:
     sent = headers(made[1], b"{}")
     sources.verify_signature(headers=sent, body=b"{}", now=NOW)
+    sources.remember(headers=sent, now=NOW)
     with pytest.raises(sources.SignatureUsed):
         sources.verify_signature(headers=sent, body=b"{}", now=NOW)
 
