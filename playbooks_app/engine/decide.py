@@ -65,6 +65,9 @@ def _ended(state: State, now: dt.datetime) -> list[Command]:
     if state.control.get("rollback") and outcome != "rolled_back" and flow.undoable(state):
         return [model.RollBack(outcome, "a person asked for it")]  # type: ignore[arg-type]
     rest: list[Command] = [model.Rest(state.status, times.retries(state, now))]
+    if state.status is ExecutionStatus.ROLLED_BACK:
+        # Whatever consent is left: what is undone is not done once more.
+        return _gathered(state, now) or [model.Rest(state.status)]
     return _approved(state, now) or _gathered(state, now) or times.misdated(state, now) or rest
 
 

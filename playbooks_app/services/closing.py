@@ -61,10 +61,13 @@ def _end(execution: Execution, status: ExecutionStatus, reason: str, actor: Acto
     consent.close(consent.standing(execution, queued=queued), reason=reason or why, now=now)
     for run in left:
         steps.place(execution, run, StepStatus.CANCELLED, now)
+    if status is ExecutionStatus.ABANDONED:
+        # Nothing is undone of what is abandoned, unless somebody asks for it after this.
+        execution.control = {name: asked for name, asked in execution.control.items() if name != "rollback"}
     execution.completed_at, execution.result = now, {"outcome": status.value, "why": reason[:500]}
     # Raising the fence keeps a worker that drives it at this moment from committing.
     execution.fence, execution.wake_at, execution.given_up_at, execution.losses = execution.fence + 1, None, None, 0
-    execution.save(update_fields=["status", "completed_at", "result", "fence", "wake_at", "given_up_at", "losses"])
+    execution.save(update_fields=["status", "control", "completed_at", "result", "fence", "wake_at", "given_up_at", "losses"])
     journaling.of_execution(execution, Kind.EXECUTION_FINISHED, now=now, actor=actor, status=status, reason=reason[:500])
     dead_letters.drop_all(stream=journaling.stream_of(execution), handler=executions.TAKE_UP_AGAIN, reason=why, actor=actor, now=now)
     _abandon_below(execution, f"the execution above was {status}", actor, now)

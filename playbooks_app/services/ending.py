@@ -54,8 +54,8 @@ def finish(drive: Drive, command: model.Finish) -> None:
     if execution.parent_step_id:
         drive.batch.above = execution.parent_step_id
         drive.batch.then.append(functools.partial(_wake_parent, drive))
-    if command.status is ExecutionStatus.CANCELLED:
-        _withdraw_queued(drive, f"the execution was cancelled: {command.why}")
+    if command.status in (ExecutionStatus.CANCELLED, ExecutionStatus.ROLLED_BACK):
+        _withdraw_queued(drive, f"the execution was {command.status.replace('_', ' ')}: {command.why}".removesuffix(": "))
 
 
 def _withdraw_queued(drive: Drive, why: str) -> None:

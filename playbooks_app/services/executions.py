@@ -283,7 +283,9 @@ def _ask(execution_id: uuid.UUID, what: str, kind: Kind, reason: str, actor: Act
 
 def control(execution: Execution, what: str, kind: Kind, reason: str, actor: Actor, now: dt.datetime) -> Execution:
     """Note what is asked of an execution, in the caller's transaction, and wake whoever drives it."""
-    execution.control = {**execution.control, what: {"by": actor.name, "reason": reason[:500], "at": clock.iso(now)}}
+    # Who asks once more changes nothing of since when: all of a pause is time that does not count.
+    since = execution.control.get(what, {}).get("at", clock.iso(now))
+    execution.control = {**execution.control, what: {"by": actor.name, "reason": reason[:500], "at": since}}
     execution.wake_at = execution.wake_noted_at = now
     execution.save(update_fields=["control", "wake_at", "wake_noted_at"])
     journaling.of_execution(execution, kind, now=now, actor=actor, reason=reason[:500])

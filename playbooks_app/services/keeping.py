@@ -42,7 +42,8 @@ def watch(lease: Lease, until: float, cancelled: threading.Event | None = None) 
     """Keep a lease until a moment of the monotonic clock, or longer where that was asked before."""
     with _changed:
         known = _watches.get(lease.owner)
-        _watches[lease.owner] = Watch(lease, max(until, known.until if known else 0.0), cancelled)
+        heard = cancelled or (known.cancelled if known else None)
+        _watches[lease.owner] = Watch(lease, max(until, known.until if known else 0.0), heard)
         if not _threads or not _threads[0].is_alive():
             _threads[:] = [threading.Thread(target=_run, name="lease-keeper", daemon=True)]
             _threads[0].start()

@@ -41,6 +41,7 @@ from playbooks_app.services.leases import Lease, LostLease, Stale
 log = structlog.get_logger(__name__)
 
 LONGEST_DRIVE = 20.0
+BEFORE = (ExecutionStatus.IDLE, ExecutionStatus.PLANNING)
 RESTING = (
     ExecutionStatus.AWAITING_APPROVAL,
     ExecutionStatus.AWAITING_INPUT,
@@ -149,7 +150,7 @@ def _drive(drive: Drive, flights: Flights) -> None:
         try:
             if time.monotonic() > until or tasks.ending():
                 resting = _end_slice(drive, flights)
-            elif drive.execution.status in (ExecutionStatus.IDLE, ExecutionStatus.PLANNING):
+            elif drive.execution.status in BEFORE and not {"cancel", "rollback"} & set(drive.execution.control):
                 planning.plan(drive)
             else:
                 resting = _once(drive, flights)

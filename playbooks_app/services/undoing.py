@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from adapters import calls, errors, instances
+from adapters import calls, errors, instances, registry
 from adapters.choices import CallPurpose
 from adapters.models import Call as CallRow
 from approvals.choices import Outcome as ApprovalOutcome
@@ -38,7 +38,7 @@ def undo(drive: Drive, command: model.Undo) -> Flight | None:
         params = params_of(drive, step, done)
         instance = instances.resolve(
             tenant_id=drive.execution.tenant_id, environment_id=drive.execution.environment_id, action=rollback.action,
-            name=rollback.adapter or step.adapter or "",
+            name=rollback.adapter or _made_by(done, rollback.action) or step.adapter or "",
         )  # fmt: skip
     except (DomainError, expressions.ExpressionError) as error:
         if not outcomes.leave_open(drive, run, str(error)):
@@ -47,7 +47,15 @@ def undo(drive: Drive, command: model.Undo) -> Flight | None:
         return None
     steps.show(run, params)
     row = calling.intended(drive, run, instance, rollback.action, run.params, CallPurpose.UNDO, Kind.UNDO_STARTED)
-    return _flight(run, row)
+    return _flight(run, step, row)
+
+
+def _made_by(done: StepRun, action: str) -> str:
+    """Return the name of the instance that made a write, if it serves its undo too: it was done there, and nowhere else."""
+    row = CallRow.objects.select_related("instance").filter(pk=done.call_id).first()
+    if row is None or row.instance is None or action.partition(".")[0] not in registry.adapter(row.adapter).capabilities():
+        return ""
+    return str(row.instance.name)
 
 
 def params_of(drive: Drive, step: Step, done: StepRun) -> dict[str, Any]:
@@ -57,7 +65,7 @@ def params_of(drive: Drive, step: Step, done: StepRun) -> dict[str, Any]:
         seen = {"status": done.status, "output": done.output, "simulated": False, "chosen": None}
         scope = {**scope, step.loop_variable: done.item, "steps": {**scope["steps"], step.id: seen}}
     rollback: Any = step.rollback
-    rendered: Any = templates.compile_template(rollback.params).render(scope, unresolved="mark").value
+    rendered: Any = templates.compile_template(rollback.params).render(scope).value
     return dict(rendered)
 
 
@@ -100,12 +108,12 @@ def _is_open(drive: Drive, run: StepRun, result: Result) -> bool:
     if settled:
         result.outcome, result.found = calls.Outcome(output={}), "by looking"
         return False
-    return looking.puts_off(drive, run, looking.DEFAULT_TIMEOUT, error)
+    return looking.puts_off(drive, run, looking.timeout_of(drive.step(run.step_id)), error)
 
 
-def _flight(run: StepRun, row: CallRow, *, repeated: bool = False) -> Flight:
+def _flight(run: StepRun, step: Step, row: CallRow, *, repeated: bool = False) -> Flight:
     result = Result(run.step_id, row, calls.Outcome(), settle, repeated=repeated)
-    return Flight(result, looking.DEFAULT_TIMEOUT)
+    return Flight(result, looking.timeout_of(step))
 
 
 def _recover(drive: Drive, run: StepRun) -> Flight | None:
@@ -114,21 +122,24 @@ def _recover(drive: Drive, run: StepRun) -> Flight | None:
     One whose worker gave it up is looked at, and has failed as that one saw where it is not there. Otherwise what is not there
     is undone anew.
     """
-    row = CallRow.objects.select_related("instance").get(pk=run.call_id)
-    assert row.instance is not None  # noqa: S101
+    row = CallRow.objects.select_related("instance").filter(pk=run.call_id).first()
+    if row is None or row.instance is None:
+        run.waiting_for, run.retry_at = outcomes.WHO, None
+        drive.place(run, StepStatus.UNCERTAIN, clock.now(), kind=Kind.STEP_WAITING, why="the call's record is missing")
+        return None
     action = calls.action_of(row.instance, row.action)
     seen = looking.given_up(run, action)
     if seen is not None:
         drive.settle(Result(run.step_id, row, calls.Outcome(error=seen), settle))
         return None
     if action.repeatable:
-        return _flight(run, row, repeated=True)
+        return _flight(run, drive.step(run.step_id), row, repeated=True)
     settled = looking.look(drive, row)
     if settled:
         drive.settle(Result(run.step_id, row, calls.Outcome(output={}), settle, "by looking"))
     elif settled is None:
         outcomes.uncertain(drive, run, row, None)
-    elif not looking.puts_off(drive, run, looking.DEFAULT_TIMEOUT):
+    elif not looking.puts_off(drive, run, looking.timeout_of(drive.step(run.step_id))):
         outcomes.not_done(drive, run, row)
     return None
 
