@@ -1,8 +1,9 @@
 """Executions whose worker is lost time and again: something in them kills the process that drives them.
 
 The first that is lost is taken over at once, as after a deploy. Later ones are taken up at a moment of their own, so that
-those that were merely lost with it, in the same process, get by. After MOST in a row without having come past the place of
-the first, where waiting for a call that was lost and making it anew is no progress, the execution is given up: nobody drives it, and a dead letter says why, until somebody sends that.
+those that were merely lost with it, in the same process, get by. After MOST in a row at the same place, the execution is given
+up: nobody drives it, and a dead letter says why, until somebody sends that. To wait for a call that was lost, or to make it anew,
+is not to come past its place.
 """
 
 import datetime as dt

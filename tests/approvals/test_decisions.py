@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from accounts.models import Membership, User
 from accounts.services import stops
 from approvals.choices import Status
 from approvals.models import Decision
@@ -178,3 +179,11 @@ def test_while_a_stop_stands_nothing_is_decided(tenant, verdict):
     stops.engage(tenant=tenant.tenant, reason="Look first.", actor=tenant.lea.actor(), now=NOW)
     with pytest.raises(requests.MayNotDecide, match="emergency stop"):
         decide(tenant.ask(), tenant.ann, verdict)
+
+
+def test_the_vote_of_somebody_who_was_let_go_meanwhile_does_not_count(tenant):
+    request = tenant.ask(quorum=2)
+    decide(request, tenant.ann)
+    User.objects.filter(pk=tenant.ann.pk).update(is_active=False)
+    Membership.objects.filter(user=tenant.ann).delete()
+    assert decide(request, tenant.bob).status == "pending"

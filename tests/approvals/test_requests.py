@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 from django.db import IntegrityError, transaction
 
+from accounts.services import stops
 from approvals.choices import TRANSITIONS, OnTimeout, Outcome, Status
 from approvals.models import Request
 from approvals.services import requests
@@ -229,3 +230,11 @@ def test_a_request_that_is_none_is_said(tenant):
 def test_no_status_leads_back_to_pending():
     assert all(Status.PENDING not in ways for ways in TRANSITIONS.values())
     assert set(TRANSITIONS) == set(Status)
+
+
+def test_during_a_stop_nothing_is_approved_by_time_out(tenant):
+    request = tenant.ask(on_timeout="approve")
+    stops.engage(tenant=tenant.tenant, reason="r", actor=factories.SETUP, now=NOW)
+    requests.expire(request_id=request.pk, actor=ENGINE, now=NOW + TTL)
+    request.refresh_from_db()
+    assert request.status == Status.EXPIRED

@@ -3,12 +3,11 @@
 import pytest
 
 from audit.selectors import deliveries
-from playbooks_app.models import Execution, Playbook, PlaybookVersion
+from playbooks_app.models import Execution
 from playbooks_app.services import closing, executions, lost
-from playbooks_app.spec import loader
 from tests.playbooks_app.executions.laboratory import Died
-from tests.playbooks_app.executions.people import DUMP, EACH, LATER, MANUAL, ask, consents
-from tests.playbooks_app.executions.worlds import driven, later
+from tests.playbooks_app.executions.people import DUMP, EACH, LATER, MANUAL, ask, consents, killed
+from tests.playbooks_app.executions.worlds import driven
 
 READ = {"id": "r", "action": "lab.status", "with": {"what": "r"}}
 
@@ -18,16 +17,7 @@ def family(world, laboratory):
     """An execution that runs another playbook, which was driven already; and that other one."""
 
     def begin(*steps, slug="child", level="L2"):
-        document = {
-            "apiVersion": "runbookpilot/v1", "metadata": {"id": slug, "name": slug, "version": "1.0.0"}, "level": level,
-            "steps": list(steps),
-        }  # fmt: skip
-        playbook = Playbook.objects.create(tenant=world.tenant, slug=slug, name=slug)
-        playbook.active_version = PlaybookVersion.objects.create(
-            tenant=world.tenant, playbook=playbook, number="1.0.0", source="", document=document,
-            digest=loader.digest_of(document), level=level, status="active",
-        )  # fmt: skip
-        playbook.save()
+        world.publish(*steps, slug=slug, level=level)
         if slug != "child":
             return None
         sub = {"id": "sub", "kind": "playbook", "playbook": "child"}
@@ -55,18 +45,6 @@ def test_a_consent_under_which_an_item_is_under_way_is_not_withdrawn(world, labo
     laboratory.meanwhile.append(lambda: (ask(world, parent, executions.cancel), driven(parent)))
     driven(child)
     assert ([sent.what for sent in laboratory.sent], consents()) == (["x"], [("executed", "executed")])
-
-
-def killed(execution, times):
-    for _ in range(times):
-        died = False
-        while not died and not Execution.objects.get(pk=execution.pk).given_up_at:
-            try:
-                driven(execution)
-            except Died:
-                died = True
-        later(execution)
-    execution.refresh_from_db()
 
 
 @pytest.fixture

@@ -9,47 +9,17 @@ import time
 import pytest
 import time_machine
 
-from approvals.models import Request
-from approvals.services import decisions
 from core import clock
 from core.errors import Conflict
-from playbooks_app.models import Execution, Playbook, PlaybookVersion
 from playbooks_app.services import closing, executions, lost
-from playbooks_app.spec import loader
 from tests.playbooks_app.executions.laboratory import Died
-from tests.playbooks_app.executions.people import EACH, ask, consents, say
-from tests.playbooks_app.executions.worlds import driven, later, step
+from tests.playbooks_app.executions.people import EACH, LAST, SUB, ask, below, blind, click, consents, killed, say, undo, write
+from tests.playbooks_app.executions.worlds import driven, step
 
 pytestmark = pytest.mark.xfail(strict=True, raises=(AssertionError, executions.NothingToUndo, executions.NotWaiting, executions.HasEnded, Conflict), reason="not done yet")
-SUB = {"id": "sub", "kind": "playbook", "playbook": "child"}
-LAST = {"id": "tell", "kind": "manual", "instructions": "x"}
-
-
-def undo(what):
-    return {"action": "lab.unkeyed", "with": {"what": what}}
-
-
-def write(name, **more):
-    return {"id": name, "action": "lab.keyed", "with": {"what": name}, "rollback": undo(name), **more}
-
-
-def blind(name, **more):
-    return write(name, action="lab.blind", **more)
 
 
 ITEMS = {**EACH, "rollback": undo("{{ item }}")}
-
-
-def click(world, execution, *ids):
-    for step_id in ids:
-        request = Request.objects.get(pk=step(execution, step_id).approval_id)
-        decisions.decide(
-            request_id=request.pk, verdict="approve", digest=request.digest, reason="x", actor=world.analyst.actor(), now=clock.now()
-        )
-
-
-def below(parent):
-    return Execution.objects.get(parent_step__execution=parent)
 
 
 def settle(*rows):
@@ -63,16 +33,7 @@ def family(world, laboratory):
     """Start an execution, driven once, that may run the playbook `child`."""
 
     def begin(inner, *above, **more):
-        document = {
-            "apiVersion": "runbookpilot/v1", "metadata": {"id": "child", "name": "child", "version": "1.0.0"}, "level": "L1",
-            "inputs": {"n": {"required": False}}, "steps": inner,
-        }  # fmt: skip
-        playbook = Playbook.objects.create(tenant=world.tenant, slug="child", name="child")
-        playbook.active_version = PlaybookVersion.objects.create(
-            tenant=world.tenant, playbook=playbook, number="1.0.0", source="", document=document,
-            digest=loader.digest_of(document), level="L1", status="active",
-        )  # fmt: skip
-        playbook.save()
+        world.publish(*inner, inputs={"n": {"required": False}})
         return driven(world.begin(*above, **more))
 
     return begin
@@ -308,14 +269,6 @@ def test_one_that_is_given_up_while_it_is_rolled_back_can_be_abandoned(world, la
         return real(action, about, key)
 
     monkeypatch.setattr(laboratory, "take", take)
-    for _ in range(lost.MOST + 1):
-        died = False
-        while not died and not Execution.objects.get(pk=execution.pk).given_up_at:
-            try:
-                driven(execution)
-            except Died:
-                died = True
-        later(execution)
-    execution.refresh_from_db()
+    killed(execution, lost.MOST + 1)
     assert execution.given_up_at is not None
     ask(world, execution, closing.abandon)

@@ -1,16 +1,18 @@
 """Those who lock several rows do so in one order: nobody waits for the other in a circle."""
 
+import contextlib
 import threading
 import time
 
 import pytest
 from django.db import connection
 
+from adapters.models import AdapterInstance
+from approvals.models import Request
 from approvals.services import requests
 from core import clock
-from playbooks_app.models import Execution, Playbook, PlaybookVersion
-from playbooks_app.services import children, closing, consent, executions
-from playbooks_app.spec import loader
+from playbooks_app.models import Execution
+from playbooks_app.services import children, closing, consent, executions, leases
 from tests.playbooks_app.executions import worlds
 from tests.playbooks_app.executions.worlds import READ, WRITE, advanced, driven
 
@@ -46,13 +48,7 @@ def beside():
 
 @pytest.mark.parametrize("end", [closing.abandon, closing.complete, executions.cancel])
 def test_whoever_ends_an_execution_and_the_end_of_the_one_below_do_not_lock_each_other_out(world, monkeypatch, beside, end):
-    document = {"apiVersion": "runbookpilot/v1", "metadata": {"id": "child", "name": "Child", "version": "1.0.0"}, "level": "L1", "steps": [READ]}
-    playbook = Playbook.objects.create(tenant=world.tenant, slug="child", name="Child")
-    playbook.active_version = PlaybookVersion.objects.create(
-        tenant=world.tenant, playbook=playbook, number="1.0.0", source="", document=document,
-        digest=loader.digest_of(document), level="L1", status="active",
-    )  # fmt: skip
-    playbook.save()
+    world.publish(READ)
     parent = driven(world.begin({"id": "sub", "kind": "playbook", "playbook": "child"}))
     child = Execution.objects.get(parent_step__execution=parent)
     begun, wake = threading.Event(), children.wake_parent
@@ -107,3 +103,76 @@ def test_a_click_and_the_cancel_of_the_execution_do_not_lock_each_other_out(worl
     assert (failed, worlds.writes()) == ([], [])
     assert driven(execution).status == "cancelled"
     connection.close()
+
+
+@pytest.mark.parametrize("level", ["L1", "L2"])
+@pytest.mark.parametrize("end", [closing.abandon, closing.complete])
+def test_a_person_who_ends_an_execution_and_the_driver_that_cancels_it_do_not_lock_each_other_out(world, monkeypatch, beside, end, level):
+    execution = driven(world.begin(WRITE, MANUAL, level=level))
+    executions.cancel(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+    main = threading.main_thread()
+    locked_requests, locked_execution = threading.Event(), threading.Event()
+    real_lock, real_locked = requests.lock, executions.locked
+
+    def lock(ids):
+        ids = list(ids)
+        found = real_lock(ids)
+        if ids and threading.current_thread() is not main:
+            locked_requests.set()
+            locked_execution.wait(2)
+        return found
+
+    def locked(execution_id):
+        found = real_locked(execution_id)
+        if threading.current_thread() is main:
+            locked_execution.set()
+        return found
+
+    monkeypatch.setattr(requests, "lock", lock)
+    monkeypatch.setattr(executions, "locked", locked)
+    worker, failed = beside(execution)
+    assert locked_requests.wait(10)
+    # The cancel may have come first, and then says so.
+    with contextlib.suppress(executions.HasEnded):
+        end(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+    worker.join(20)
+    connection.close()
+    assert failed == []
+
+
+def test_a_cancel_above_and_a_click_below_that_no_longer_fits_do_not_lock_each_other_out(world, monkeypatch, beside):
+    world.publish(WRITE, level="L2")
+    parent = driven(world.begin({"id": "sub", "kind": "playbook", "playbook": "child"}, MANUAL, level="L2"))
+    child = driven(Execution.objects.get(parent_step__execution=parent))
+    driven(parent)
+    world.decide()
+    AdapterInstance.objects.update(name="edr2")
+    executions.cancel(execution_id=parent.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+    main = threading.main_thread()
+    below_locked, above_woke = threading.Event(), threading.Event()
+    real_lock, real_wake = requests.lock, leases.wake
+
+    def lock(ids):
+        found = real_lock(ids := list(ids))
+        if ids and threading.current_thread() is not main:
+            below_locked.set()
+            above_woke.wait(4)
+        return found
+
+    def wake(execution_id, **more):
+        if threading.current_thread() is main and execution_id == child.pk:
+            below_locked.wait(4)
+            found = real_wake(execution_id, **more)
+            above_woke.set()
+            return found
+        return real_wake(execution_id, **more)
+
+    monkeypatch.setattr(requests, "lock", lock)
+    monkeypatch.setattr(leases, "wake", wake)
+    worker, failed = beside(child)
+    assert below_locked.wait(10)
+    driven(parent)
+    worker.join(20)
+    connection.close()
+    assert failed == []
+    assert set(Request.objects.values_list("status", flat=True)) == {"withdrawn"}

@@ -15,6 +15,7 @@ from playbooks_app.services import closing, executions, lost, planning
 from playbooks_app.tasks import sweep_executions
 from tests import factories
 from tests.playbooks_app.executions.laboratory import Died
+from tests.playbooks_app.executions.people import killed
 from tests.playbooks_app.executions.worlds import driven, later, looked_again, step
 
 
@@ -34,19 +35,6 @@ def deadly(laboratory, monkeypatch):
 
     monkeypatch.setattr(laboratory, "take", take)
     return what
-
-
-def killed(execution, times):
-    """Have it driven by workers that die, each after the lease of the one before has run out; one that is set apart gets its time."""
-    for _ in range(times):
-        died = False
-        while not died and not Execution.objects.get(pk=execution.pk).given_up_at:
-            try:
-                driven(execution)
-            except Died:
-                died = True
-        later(execution)
-    execution.refresh_from_db()
 
 
 def again(execution):

@@ -7,9 +7,8 @@ from approvals.services import decisions
 from approvals.services.requests import NotPending
 from audit.selectors import entries
 from core import clock
-from playbooks_app.models import Execution, Playbook, PlaybookVersion
+from playbooks_app.models import Execution
 from playbooks_app.services import closing, executions
-from playbooks_app.spec import loader
 from tests.playbooks_app.executions.worlds import BACK, READ, WRITE, driven, step, writes
 
 MANUAL = {"id": "tell", "kind": "manual", "instructions": "x"}
@@ -35,16 +34,7 @@ def queued(world, *more, **around):
 @pytest.fixture
 def below(world):
     """An execution that ran another playbook, which has ended with a call queued, and now waits for a person; and that other one."""
-    document = {
-        "apiVersion": "runbookpilot/v1", "metadata": {"id": "child", "name": "Child", "version": "1.0.0"}, "level": "L2",
-        "steps": [WRITE],
-    }  # fmt: skip
-    playbook = Playbook.objects.create(tenant=world.tenant, slug="child", name="Child")
-    playbook.active_version = PlaybookVersion.objects.create(
-        tenant=world.tenant, playbook=playbook, number="1.0.0", source="", document=document,
-        digest=loader.digest_of(document), level="L2", status="active",
-    )  # fmt: skip
-    playbook.save()
+    world.publish(WRITE, level="L2")
     parent = driven(world.begin({"id": "sub", "kind": "playbook", "playbook": "child"}, MANUAL, level="L2"))
     child = driven(Execution.objects.get(parent_step__execution=parent))
     assert child.status == "completed"

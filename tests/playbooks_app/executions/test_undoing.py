@@ -9,52 +9,14 @@ import pytest
 
 from adapters import instances, registry
 from adapters.models import Call
-from approvals.models import Request
-from approvals.services import decisions
 from core import clock
 from playbooks_app.models import Execution
 from playbooks_app.services import closing, executions, flights, keeping, leases, planning
 from tests import factories
 from tests.playbooks_app.executions import worlds
 from tests.playbooks_app.executions.laboratory import Died, Lab, Laboratory
-from tests.playbooks_app.executions.people import EACH, ask, say
+from tests.playbooks_app.executions.people import LAST, ask, blind, click, say, undo, write
 from tests.playbooks_app.executions.worlds import driven, later, looked_again, step
-
-SUB = {"id": "sub", "kind": "playbook", "playbook": "child"}
-LAST = {"id": "tell", "kind": "manual", "instructions": "x"}
-
-
-def undo(what):
-    return {"action": "lab.unkeyed", "with": {"what": what}}
-
-
-def write(name, **more):
-    return {"id": name, "action": "lab.keyed", "with": {"what": name}, "rollback": undo(name), **more}
-
-
-def blind(name, **more):
-    return write(name, action="lab.blind", **more)
-
-
-ITEMS = {**EACH, "rollback": undo("{{ item }}")}
-
-
-def click(world, execution, *ids):
-    for step_id in ids:
-        request = Request.objects.get(pk=step(execution, step_id).approval_id)
-        decisions.decide(
-            request_id=request.pk, verdict="approve", digest=request.digest, reason="x", actor=world.analyst.actor(), now=clock.now()
-        )
-
-
-def below(parent):
-    return Execution.objects.get(parent_step__execution=parent)
-
-
-def settle(*rows):
-    for _ in range(6):
-        for row in rows:
-            driven(row)
 
 
 @pytest.mark.parametrize("died", [False, True])

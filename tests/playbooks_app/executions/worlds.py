@@ -56,6 +56,20 @@ class World:
             actor=factories.SETUP, now=clock.now(),
         )  # fmt: skip
 
+    def publish(self, *steps: dict[str, Any], slug: str = "child", level: str = "L1", **more: Any) -> Playbook:
+        """Return an active playbook of these steps, for others to run."""
+        document = {
+            "apiVersion": "runbookpilot/v1", "metadata": {"id": slug, "name": slug, "version": "1.0.0"}, "level": level,
+            "steps": list(steps), **more,
+        }  # fmt: skip
+        playbook = Playbook.objects.create(tenant=self.tenant, slug=slug, name=slug)
+        playbook.active_version = PlaybookVersion.objects.create(
+            tenant=self.tenant, playbook=playbook, number="1.0.0", source="", document=document,
+            digest=loader.digest_of(document), level=level, status="active",
+        )  # fmt: skip
+        playbook.save()
+        return playbook
+
     def decide(self, verdict: Verdict = Verdict.APPROVE) -> Request:
         """Decide the one pending request."""
         request = Request.objects.get(status="pending")

@@ -16,7 +16,7 @@ from audit.services import verify
 from core import writes
 from incidents.models import Alert
 from incidents.services import alerts
-from playbooks_app.models import Execution, Playbook, TriggerDecision
+from playbooks_app.models import Execution, Playbook, PlaybookVersion, TriggerDecision
 from playbooks_app.services import playbooks, triggers
 from tests import factories
 from tests.factories import NOW, SETUP
@@ -219,3 +219,12 @@ def test_terms_cap_the_level_and_make_a_drill(tenant: Tenant) -> None:
     triggers.match(alert_id=Alert.objects.get().pk, now=NOW, terms=triggers.Terms(level="L0", drill=True))
     execution = Execution.objects.get()
     assert (execution.level, execution.drill) == ("L0", True)
+
+
+def test_a_playbook_that_cannot_be_read_keeps_no_other_from_being_started(tenant: Tenant) -> None:
+    any_alert = "triggers: [{source: any}]"
+    broken, _ = playbook(tenant, "broken", any_alert), playbook(tenant, "good", any_alert)
+    PlaybookVersion.objects.filter(pk=broken.active_version_id).update(document={"no": "playbook"}, digest="x")
+    found = {decision.playbook.slug: decision for decision in matched(tenant) if decision.playbook}
+    assert (found["good"].matched, found["broken"].matched) == (True, False)
+    assert found["good"].execution is not None

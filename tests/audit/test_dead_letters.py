@@ -1,25 +1,19 @@
-"""Votes of those who left, and dead letters that several people send."""
+"""Dead letters that are sent again, all at once."""
 
 import datetime as dt
 
-from accounts.models import Membership, User
+import pytest
+
 from audit.models import Delivery
 from audit.selectors import deliveries
 from audit.services import dead_letters
 from core import clock
-from core.actors import system
-from tests.approvals.worlds import decide
+from tests import factories
+
+pytestmark = pytest.mark.django_db
 
 
-def test_the_vote_of_somebody_who_was_let_go_meanwhile_does_not_count(tenant):
-    request = tenant.ask(quorum=2)
-    decide(request, tenant.ann)
-    User.objects.filter(pk=tenant.ann.pk).update(is_active=False)
-    Membership.objects.filter(user=tenant.ann).delete()
-    assert decide(request, tenant.bob).status == "pending"
-
-
-def test_sending_all_dead_letters_is_not_ended_by_one_that_somebody_else_has_sent(tenant, monkeypatch):
+def test_sending_all_dead_letters_is_not_ended_by_one_that_somebody_else_has_sent(monkeypatch):
     now = clock.now()
     for number in range(3):
         Delivery.objects.create(handler="audit.tasks.checkpoint", arguments={}, key=str(number), next_at=now, dead_at=now + dt.timedelta(seconds=number))
@@ -35,5 +29,5 @@ def test_sending_all_dead_letters_is_not_ended_by_one_that_somebody_else_has_sen
         return real(delivery_id=delivery_id, **more)
 
     monkeypatch.setattr(dead_letters, "send", send)
-    dead_letters.send_all(actor=system("admin"), now=now)
+    dead_letters.send_all(actor=factories.SETUP, now=now)
     assert Delivery.objects.filter(dead_at__isnull=False).count() == 0

@@ -1,23 +1,12 @@
-"""What no clock decides, and that nobody is told twice."""
+"""Mail that takes longer than a worker's claim on it."""
 
 import datetime as dt
 
 from accounts.choices import Channel
 from accounts.models import NotificationPreference
-from accounts.services import stops
 from approvals.models import Notice
-from approvals.services import notices, requests
-from core.actors import system
-from tests.approvals.worlds import ENGINE, TTL
+from approvals.services import notices
 from tests.factories import NOW
-
-
-def test_during_a_stop_nothing_is_approved_by_time_out(tenant):
-    request = tenant.ask(on_timeout="approve")
-    stops.engage(tenant=tenant.tenant, reason="r", actor=system("admin"), now=NOW)
-    requests.expire(request_id=request.pk, actor=ENGINE, now=NOW + TTL)
-    request.refresh_from_db()
-    assert request.status != "approved"
 
 
 def test_nobody_is_told_twice_by_two_workers_where_mail_is_slow(tenant, monkeypatch):
