@@ -17,7 +17,7 @@ def decide(state: State, event: Wake) -> list[Command]:
 
     A Rest in `executing` means: wait for the calls in flight.
     """
-    for rule in (_recover, _look_later, _undo, _ended, _asked_to_end, _halt, _paused, _approved, _decided, _unblock):
+    for rule in (_recover, _look_later, _undo, _ended, _asked_to_end, _halt, _begun_to_end, _paused, _approved, _decided, _unblock):
         commands = rule(state, event.now)
         if commands:
             return commands
@@ -41,20 +41,21 @@ def _look_later(state: State, now: dt.datetime) -> list[Command]:
 
 
 def _undo(state: State, now: dt.datetime) -> list[Command]:
-    """While rolling back, completed writes are undone one by one, last first; an emergency stop holds that up too.
+    """While rolling back, what was done is undone one by one, last first; an emergency stop holds that up too.
 
-    An undo of which nobody knows whether it happened keeps no other waiting; at last a person is waited for.
+    What was done below is undone before what was done here before it. While nobody knows whether a write happened, nothing is
+    undone that came before; an undo of which nobody knows keeps no other waiting, and at last a person is waited for.
     """
     if state.status is not ExecutionStatus.ROLLING_BACK:
         return []
-    if state.in_flight:
-        return [model.Rest(ExecutionStatus.ROLLING_BACK)]
+    wait: list[Command] = [model.Rest(ExecutionStatus.ROLLING_BACK)]
+    if state.in_flight or flow.in_doubt(state):
+        return wait
     rest = flow.undoable(state)
-    if not rest and any(run.undo is StepStatus.UNCERTAIN for _, run in state.runs()):
-        return [model.Rest(ExecutionStatus.ROLLING_BACK)]
-    if not rest:
-        return [model.Finish(ExecutionStatus.ROLLED_BACK)]
-    return [model.Rest(ExecutionStatus.ROLLING_BACK) if state.stopped else model.Undo(rest[0])]
+    if rest:
+        return wait if state.stopped or state.run(rest[0]).undoing_below else [model.Undo(rest[0])]
+    unknown = any(run.undo is StepStatus.UNCERTAIN for _, run in state.runs())
+    return wait if unknown else [model.Finish(ExecutionStatus.ROLLED_BACK)]
 
 
 def _ended(state: State, now: dt.datetime) -> list[Command]:
@@ -62,8 +63,10 @@ def _ended(state: State, now: dt.datetime) -> list[Command]:
     if state.status not in FINAL_EXECUTION:
         return []
     outcome = state.status.value
-    if state.control.get("rollback") and outcome != "rolled_back" and flow.undoable(state):
-        return [model.RollBack(outcome, "a person asked for it")]  # type: ignore[arg-type]
+    asked = state.control.get("rollback")
+    if asked and outcome != "rolled_back" and (asked.get("above") or flow.may_be_undone(state)):
+        why = "the execution above is rolled back" if asked.get("above") else "a person asked for it"
+        return [model.RollBack(outcome, why)]  # type: ignore[arg-type]
     rest: list[Command] = [model.Rest(state.status, times.retries(state, now))]
     if state.status is ExecutionStatus.ROLLED_BACK:
         # Whatever consent is left: what is undone is not done once more.
@@ -85,8 +88,19 @@ def _asked_to_end(state: State, now: dt.datetime) -> list[Command]:
     if state.control.get("cancel"):
         return _end(state, "cancelled", "a person cancelled it", undo="cancel" in state.playbook.rollback.on)
     if state.deadline is not None and state.deadline <= now and not state.control.get("pause"):
-        return _end(state, "failed", "its time has run out", undo="timeout" in state.playbook.rollback.on)
+        return _time_out(state)
     return []
+
+
+def _time_out(state: State) -> list[Command]:
+    return _end(state, "failed", "its time has run out", undo="timeout" in state.playbook.rollback.on)
+
+
+def _begun_to_end(state: State, _now: dt.datetime) -> list[Command]:
+    """What was cancelled stays so where the clock, by which the time had run out, was set back before the end."""
+    if state.control.get("pause") or not any(run.status is StepStatus.CANCELLED for run in state.steps.values()):
+        return []
+    return _time_out(state)
 
 
 def _halt(state: State, _now: dt.datetime) -> list[Command]:
@@ -101,14 +115,15 @@ def _end(state: State, outcome: str, why: str, *, undo: bool) -> list[Command]:
     if state.in_flight:
         # Calls that are under way finish first; nothing new starts meanwhile.
         return [model.Rest(ExecutionStatus.EXECUTING)]
+    if any(run.status not in ENDED and not run.is_left_open for _, run in state.runs()):
+        return [model.CancelRest(why)]
     uncertain = any(run.status is StepStatus.UNCERTAIN for _, run in state.runs())
-    if uncertain and outcome == "failed":
+    if (uncertain and outcome == "failed") or (undo and flow.in_doubt(state)):
         # Nobody knows yet what there is to undo; a person says what happened first.
         return [model.Rest(flow.resting(state))]
-    last: Command = model.Finish(ExecutionStatus(outcome), why)
     if undo and flow.undoable(state):
-        last = model.RollBack(outcome, why)  # type: ignore[arg-type]
-    return [model.CancelRest(why), last]
+        return [model.RollBack(outcome, why)]  # type: ignore[arg-type]
+    return [model.Finish(ExecutionStatus(outcome), why)]
 
 
 def _paused(state: State, _now: dt.datetime) -> list[Command]:

@@ -3,8 +3,8 @@
 import datetime as dt
 
 from playbooks_app.choices import ExecutionStatus, StepStatus
-from playbooks_app.engine.model import State, StepState
-from playbooks_app.engine.states import ENDED
+from playbooks_app.engine.model import State, StepState, step_id_of
+from playbooks_app.engine.states import ENDED, HELD
 from playbooks_app.spec.schema import ErrorMode, Step, StepKind
 
 
@@ -45,9 +45,19 @@ def halting(state: State) -> str:
 
 
 def undoable(state: State) -> list[str]:
-    """Return the completed writes that can be undone and are not yet, last first."""
+    """Return what was done, here or below, and can be undone and is not yet, last first."""
     rows = [(run.order, run_id) for run_id, run in state.runs() if _can_undo(run)]
     return [step_id for _, step_id in sorted(rows, reverse=True)]
+
+
+def in_doubt(state: State) -> bool:
+    """Return whether nobody knows of a step, that could be undone, whether it happened."""
+    return any(run.status is StepStatus.UNCERTAIN and _has_undo(state, run_id) for run_id, run in state.runs())
+
+
+def may_be_undone(state: State) -> bool:
+    """Return whether anything was done that can be undone, or may have been, or is under way."""
+    return bool(undoable(state)) or any(_may_happen(run) and _has_undo(state, run_id) for run_id, run in state.runs())
 
 
 def resting(state: State) -> ExecutionStatus:
@@ -64,7 +74,13 @@ def _names(decision: Step, step_id: str) -> bool:
     return any(step_id in steps for steps in decision.branches.values())
 
 
+def _may_happen(run: StepState) -> bool:
+    return run.calling or run.status is StepStatus.UNCERTAIN or (run.doubt and run.status in HELD)
+
+
+def _has_undo(state: State, run_id: str) -> bool:
+    return state.step(step_id_of(run_id)).rollback is not None
+
+
 def _can_undo(run: StepState) -> bool:
-    return (
-        run.status is StepStatus.COMPLETED and run.undoable and run.undo in (None, StepStatus.NOT_STARTED, StepStatus.IN_PROGRESS)
-    )
+    return run.undoable and run.undo in (None, StepStatus.NOT_STARTED, StepStatus.IN_PROGRESS)

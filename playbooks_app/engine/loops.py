@@ -1,7 +1,7 @@
 """Steps with `for_each`: their iterations, how many run at once, and when they have ended."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from core.plurals import counted
@@ -68,6 +68,12 @@ def go_on(state: State, step: Step, now: dt.datetime) -> list[Command]:
     if step.kind is StepKind.PLAYBOOK:
         return [model.StartChild(run_id) for run_id in ready]
     return [model.CallItem(run_id) for run_id in ready]
+
+
+def are_undone(statuses: Iterable[str]) -> bool:
+    """Return whether iterations that stand there have all been undone, as far as they did anything."""
+    found = set(statuses)
+    return StepStatus.ROLLED_BACK in found and not found & {StepStatus.COMPLETED, StepStatus.IN_PROGRESS, StepStatus.UNCERTAIN}
 
 
 def _queued(run: StepState) -> bool:

@@ -21,9 +21,11 @@ class Facts:
 class StepState(NamedTuple):
     """A step as it stands, or one iteration of a step with `for_each`.
 
-    `pause` is how long `retry_at` was put off. `order` counts completions; `approval` is the state of its request, `on_timeout`
-    its rule; `calling` says that a call of it was begun and not concluded, and `look_at` when that, or its undo's, is looked for
-    again; `child` is the status of the execution that it started.
+    `pause` is how long `retry_at` was put off, and `doubt` says that a try before was not answered; where it `is_left_open`
+    nothing is tried any more, and a person says what became of that. `order` counts completions; `approval` is the state of its
+    request, `on_timeout` its rule; `calling` says that a call of it was begun and not concluded, and `look_at` when that, or its
+    undo's, is looked for again, or its undo tried again; `child` is the status of the execution that it started, and
+    `undoing_below` says that this one was asked to undo what it did, and is not done with it.
     """
 
     status: StepStatus = StepStatus.NOT_STARTED
@@ -41,9 +43,12 @@ class StepState(NamedTuple):
     undo: StepStatus | None = None
     undoable: bool = False
     refused: bool = False
+    doubt: bool = False
+    is_left_open: bool = False
     calling: bool = False
     look_at: dt.datetime | None = None
     child: ExecutionStatus | None = None
+    undoing_below: bool = False
     expanded: bool = False
     iterations: tuple["StepState", ...] = ()
 
@@ -77,6 +82,10 @@ class State:
     def facts_of(self, step: Step) -> Facts:
         """Return what is declared of a step's action."""
         return self.facts.get(step.id, Facts())
+
+    def run(self, run_id: str) -> StepState:
+        """Return a step, or an iteration, by its id."""
+        return next(run for found, run in self.runs() if found == run_id)
 
     def runs(self) -> Iterator[tuple[str, StepState]]:
         """Yield every step with its id, and after a step with `for_each` its iterations, such as `sweep[0]`."""
@@ -240,7 +249,7 @@ class Recover(OfStep):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Undo(OfStep):
-    """Take a completed write back."""
+    """Take a completed write back, or all that was done below a step."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -259,7 +268,7 @@ class RedateEnd(Command):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CancelRest(Command):
-    """Cancel every step that has not ended, and withdraw what was asked for."""
+    """Cancel every step that has not ended, and withdraw what was asked for; what is in doubt stays to be answered."""
 
     why: str = ""
 

@@ -25,7 +25,7 @@ EXECUTION: Mapping[E, frozenset[E]] = {
     E.FAILED: frozenset({E.ROLLING_BACK}),
     E.CANCELLED: frozenset({E.ROLLING_BACK}),
     E.ABANDONED: frozenset({E.ROLLING_BACK}),
-    E.ROLLING_BACK: frozenset({E.ROLLED_BACK}),
+    E.ROLLING_BACK: frozenset({E.ROLLED_BACK, E.ABANDONED}),
     E.ROLLED_BACK: frozenset(),
 }
 
@@ -82,6 +82,9 @@ STEP: Mapping[S, frozenset[S]] = {
 
 #: A step that has ended lets those that need it start.
 ENDED = frozenset({S.COMPLETED, S.SKIPPED, S.SIMULATED, S.FAILED, S.CANCELLED, S.ROLLED_BACK})
+
+#: A step waits there for its next try, where it had one.
+HELD = frozenset({S.NOT_STARTED, S.AWAITING_APPROVAL, S.SIMULATED})
 
 
 def execution(before: str, after: str) -> E:

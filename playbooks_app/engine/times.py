@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from playbooks_app.choices import FINAL_EXECUTION, StepStatus
 from playbooks_app.engine.model import Command, Redate, RedateEnd, State, StepState
+from playbooks_app.engine.states import HELD
 from playbooks_app.spec import durations
 from playbooks_app.spec.schema import Step, StepKind
 
@@ -16,7 +17,6 @@ EVERY = dt.timedelta(seconds=30)
 SHORTEST = dt.timedelta(seconds=1)
 #: What the clocks of several machines may differ by.
 SKEW = dt.timedelta(seconds=5)
-HELD = (StepStatus.NOT_STARTED, StepStatus.AWAITING_APPROVAL, StepStatus.SIMULATED)
 
 
 def has_come(at: dt.datetime | None, now: dt.datetime) -> bool:

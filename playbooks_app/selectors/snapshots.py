@@ -2,15 +2,15 @@
 
 import dataclasses
 import datetime as dt
-import functools
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db.models import Expression, QuerySet
 
 from accounts.selectors import stops
 from adapters import instances, registry
+from adapters.errors import NoOtherTry
 from adapters.models import AdapterInstance
 from approvals.models import Request
 from audit import journal
@@ -22,16 +22,11 @@ from core.errors import DomainError
 from core.reads import Read
 from playbooks_app.choices import ExecutionStatus, StepStatus
 from playbooks_app.engine.model import Facts, State, StepState
-from playbooks_app.models import Execution, PlaybookVersion, StepRun
-from playbooks_app.spec import loader
+from playbooks_app.models import Execution, StepRun
+from playbooks_app.selectors import below, versions
 from playbooks_app.spec.schema import Level, Playbook, Step, StepKind
 
 ASKED = (StepStatus.AWAITING_APPROVAL, StepStatus.SIMULATED)
-
-
-def playbook_of(execution: Execution) -> Playbook:
-    """Return the parsed playbook that an execution is pinned to; parsed once per version and process."""
-    return loader.parse_canonical(execution.version.document, digest=execution.version.digest)
 
 
 class Instances:
@@ -82,7 +77,7 @@ def read(execution_id: uuid.UUID) -> Execution:
     execution = _EXECUTION.first(execution=execution_id, stream=f"execution:{execution_id}")
     if execution is None:
         raise Execution.DoesNotExist(f"There is no execution {execution_id}.")
-    execution.version = _version(execution.version_id)
+    execution.version = versions.get(execution.version_id)
     return execution
 
 
@@ -108,19 +103,21 @@ def _steps(execution: Expression) -> QuerySet[StepRun]:
 _EXECUTION, _STEPS = Read(_execution), Read(_steps)
 
 
-@functools.lru_cache(maxsize=256)
-def _version(version_id: uuid.UUID) -> PlaybookVersion:
-    """Return a version with its playbook. Nothing that an execution reads of them ever changes."""
-    return PlaybookVersion.objects.select_related("playbook").defer("source").get(pk=version_id)
-
-
 def take(
-    execution: Execution, runs: Mapping[str, StepRun], serving: Instances, now: Any, in_flight: frozenset[str] = frozenset()
+    execution: Execution,
+    runs: Mapping[str, StepRun],
+    serving: Instances,
+    now: Any,
+    in_flight: frozenset[str] = frozenset(),
+    *,
+    undoing: bool = False,
 ) -> State:
-    """Return the state of `execution`, whose rows were read."""
-    playbook = playbook_of(execution)
+    """Return the state of `execution`, whose rows were read; with `undoing`, also what was done below, as when it is undone."""
+    playbook = versions.playbook_of(execution)
     undos = {run.undo_of_id: run for run in runs.values() if run.undo_of_id}
-    seeing = _Seeing(undos, _requests(runs), _orders(execution), _children(runs))
+    undoing = undoing or execution.status == ExecutionStatus.ROLLING_BACK or "rollback" in execution.control or bool(playbook.rollback.on)
+    started = below.started(runs.values(), ended=undoing)
+    seeing = _Seeing(undos, _requests(runs), _orders(execution), started, below.to_undo(started.values()) if undoing else set())
     steps = {step.id: seeing.step(step, runs) for step in playbook.steps}
     facts = {
         step.id: serving.facts(step)
@@ -184,13 +181,7 @@ def _orders(execution: Execution) -> dict[str, int]:
         return {}
     told = entries.queryset().filter(stream=f"execution:{execution.pk}", kind=Kind.STEP_FINISHED).order_by("seq")
     rows = told.values_list("seq", "data")
-    return {str(data["step"]): seq for seq, data in rows if data["status"] == StepStatus.COMPLETED}
-
-
-def _children(runs: Mapping[str, StepRun]) -> dict[Any, ExecutionStatus]:
-    parents = [run.pk for run in runs.values() if run.kind == "playbook" and run.status == StepStatus.IN_PROGRESS]
-    rows = Execution.objects.filter(parent_step__in=parents).values_list("parent_step", "status") if parents else ()
-    return {parent: ExecutionStatus(status) for parent, status in rows}
+    return {str(data["step"]): seq for seq, data in rows if data["status"] in below.LEFT}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -200,7 +191,8 @@ class _Seeing:
     undos: Mapping[Any, StepRun]
     requests: Mapping[Any, Request]
     orders: Mapping[str, int]
-    children: Mapping[Any, ExecutionStatus]
+    children: Mapping[Any, Execution]
+    to_undo: Collection[Any]
 
     def step(self, step: Step, runs: Mapping[str, StepRun]) -> StepState:
         """Return a step with its iterations, where it has any."""
@@ -213,10 +205,14 @@ class _Seeing:
         return found._replace(expanded=bool(items), iterations=items, undoable=found.undoable and not items)
 
     def _one(self, step: Step, run: StepRun) -> StepState:
-        request, undo = self.requests.get(run.approval_id), self.undos.get(run.pk)
-        waits = undo if undo and undo.status == StepStatus.IN_PROGRESS else run
-        calling = waits.status == StepStatus.IN_PROGRESS and waits.call_id is not None
-        completed = run.mode == "real" and run.status == StepStatus.COMPLETED
+        request, undo, child = self.requests.get(run.approval_id), self.undos.get(run.pk), self.children.get(run.pk)
+        waits = undo if undo and undo.status in (StepStatus.IN_PROGRESS, StepStatus.NOT_STARTED) else run
+        calling = run.status == StepStatus.IN_PROGRESS and run.call_id is not None
+        undoing = undo is not None and undo.status == StepStatus.IN_PROGRESS
+        if step.kind is StepKind.PLAYBOOK:
+            undoable = undoing or (child is not None and child.pk in self.to_undo)
+        else:
+            undoable = run.mode == "real" and run.status == StepStatus.COMPLETED and step.rollback is not None
         return StepState(
             status=StepStatus(run.status),
             output=run.output,
@@ -231,9 +227,12 @@ class _Seeing:
             pause=dt.timedelta(seconds=waits.error.get("pause", 0)) or None if waits.retry_at and waits.error else None,
             started_at=run.started_at,
             undo=StepStatus(undo.status) if undo else None,
-            undoable=completed and (step.rollback is not None or step.kind is StepKind.PLAYBOOK),
+            undoable=undoable,
+            doubt=bool(run.error and run.error.get("outcome_unknown")),
+            is_left_open=run.status == StepStatus.UNCERTAIN and (run.error or {}).get("seen", {}).get("code") == NoOtherTry.code,
             refused=bool(run.error and run.error.get("code") == "refused"),
-            calling=calling and waits is run,
-            look_at=waits.retry_at if calling else None,
-            child=self.children.get(run.pk),
+            calling=calling,
+            look_at=waits.retry_at if calling or waits is undo else None,
+            child=ExecutionStatus(child.status) if child else None,
+            undoing_below=undoing and child is not None and not below.is_undone(child),
         )

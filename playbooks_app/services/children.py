@@ -53,14 +53,21 @@ def end(drive: Drive, command: model.EndChild) -> None:
     drive.place(run, after_error(drive.step(command.step)), now, child=str(child.pk), child_status=child.status)
 
 
-def ask_to_end(run: StepRun, what: str, reason: str) -> None:
-    """Ask the child of a step to cancel or roll back, in the caller's transaction; one that has ended, or is at it, is not cancelled."""
-    now = clock.now()
+def ask_to_end(run: StepRun, reason: str) -> None:
+    """Ask the child of a step to cancel, in the caller's transaction; one that has ended, or is rolled back, is left alone."""
     for child in Execution.objects.select_for_update(of=("self",)).filter(parent_step=run):
-        if what == "cancel" and child.status in (*FINAL_EXECUTION, ExecutionStatus.ROLLING_BACK):
-            continue
-        kind = Kind.EXECUTION_CANCEL if what == "cancel" else Kind.EXECUTION_ROLLBACK
-        executions.control(child, what, kind, reason, journaling.ENGINE, now)
+        if child.status not in (*FINAL_EXECUTION, ExecutionStatus.ROLLING_BACK):
+            executions.control(child, "cancel", Kind.EXECUTION_CANCEL, reason, journaling.ENGINE, clock.now())
+
+
+def ask_to_undo(run: StepRun, reason: str) -> None:
+    """Ask the child of a step to undo what it did, in the caller's transaction; one that has done so is left alone.
+
+    However it stands it is rolled back in the end, and lets the execution above know.
+    """
+    for child in Execution.objects.select_for_update(of=("self",)).filter(parent_step=run):
+        if child.status != ExecutionStatus.ROLLED_BACK:
+            executions.control(child, "rollback", Kind.EXECUTION_ROLLBACK, reason, journaling.ENGINE, clock.now(), above=True)
 
 
 def wake_parent(execution: Execution) -> None:

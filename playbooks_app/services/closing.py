@@ -19,7 +19,7 @@ from playbooks_app.services import consent, executions, journaling, steps
 
 
 def abandon(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.datetime) -> Execution:
-    """End an execution that nobody needs any more, and those below it, without undoing anything."""
+    """End an execution that nobody needs any more, and those below it, without undoing anything, or anything more."""
     return _close(execution_id, ExecutionStatus.ABANDONED, reason, actor, now)
 
 
@@ -52,19 +52,20 @@ def _end(execution: Execution, status: ExecutionStatus, reason: str, actor: Acto
         execution.status = states.execution(execution.status, status)
     except states.IllegalTransition as error:
         raise Conflict(str(error)) from error
-    for run in under_way:
-        _leave_unknown(execution, run, now)
-    left = list(execution.steps.exclude(status__in=states.ENDED))
     why = f"the execution was {status}"
     # Whoever has asked for a cancel or an undo that did not come to it wants nothing of it to be run any more either.
     queued = status is ExecutionStatus.ABANDONED or bool({"cancel", "rollback"} & set(execution.control))
+    for run in under_way:
+        _leave_unknown(run, now)
     consent.close(consent.standing(execution, queued=queued), reason=reason or why, now=now)
-    for run in left:
-        steps.place(execution, run, StepStatus.CANCELLED, now)
+    _cancel_rest(execution, why, now, queued=queued)
     if status is ExecutionStatus.ABANDONED:
         # Nothing is undone of what is abandoned, unless somebody asks for it after this.
         execution.control = {name: asked for name, asked in execution.control.items() if name != "rollback"}
-    execution.completed_at, execution.result = now, {"outcome": status.value, "why": reason[:500]}
+    undone = {run.step_id: run.status for run in execution.steps.filter(undo_of__isnull=False)}
+    # Of what was being undone the outcome so far is kept, and what became of each undo.
+    outcome = execution.result.get("outcome") if undone else status.value
+    execution.completed_at, execution.result = now, {"outcome": outcome, "why": reason[:500], **({"undone": undone} if undone else {})}
     # Raising the fence keeps a worker that drives it at this moment from committing.
     execution.fence, execution.wake_at, execution.given_up_at, execution.losses = execution.fence + 1, None, None, 0
     execution.save(update_fields=["status", "control", "completed_at", "result", "fence", "wake_at", "given_up_at", "losses"])
@@ -84,12 +85,20 @@ def _abandon_below(execution: Execution, reason: str, actor: Actor, now: dt.date
             _end(child, ExecutionStatus.ABANDONED, reason, actor, now)
 
 
-def _leave_unknown(execution: Execution, run: StepRun, now: dt.datetime) -> None:
-    """Say of a call whose worker was lost that nobody knows what became of it, before its step is cancelled."""
+def _cancel_rest(execution: Execution, why: str, now: dt.datetime, *, queued: bool) -> None:
+    """Cancel what has not ended; what is in doubt, also of what was `queued`, stays to be answered."""
+    ended = [status for status in states.ENDED if not (queued and status is StepStatus.SIMULATED)]
+    left = list(execution.steps.exclude(status__in=ended))
+    consent.leave_open(execution, left, why=why, now=now)
+    for run in left:
+        if run.status not in (StepStatus.UNCERTAIN, StepStatus.SIMULATED):
+            steps.place(execution, run, StepStatus.CANCELLED, now)
+
+
+def _leave_unknown(run: StepRun, now: dt.datetime) -> None:
+    """Say of a call whose worker was lost that nobody knows what became of it."""
     lost = errors.CallTimeout("The worker was lost before the answer was recorded.")
     call = calls.conclude(Call.objects.get(pk=str(run.call_id)), calls.Outcome(error=lost), now=now)
     if run.effect != Effect.READ:
         run.error = call.error
-        steps.change(run, StepStatus.UNCERTAIN, now)
-        run.save(update_fields=["error", "status"])
-        journaling.of_step(execution, run, Kind.STEP_WAITING, now=now)
+        run.save(update_fields=["error"])

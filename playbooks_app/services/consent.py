@@ -8,9 +8,10 @@ from django.db.models import QuerySet
 
 from adapters.choices import CallStatus
 from adapters.models import Call
-from approvals.choices import Outcome
+from approvals.choices import Outcome, Status
 from approvals.models import Request
 from approvals.services import requests
+from audit.choices import Kind
 from playbooks_app.choices import FINAL_EXECUTION, StepStatus
 from playbooks_app.engine import states
 from playbooks_app.models import Execution, StepRun
@@ -37,14 +38,25 @@ def withdraw_below(execution: Execution, *, reason: str, now: dt.datetime) -> No
             # Whoever is about to call what was clicked has to read it anew first; what is under way already goes on.
             leases.wake(child.pk, now=now)
             close(sharing_queued_consent(child), reason=reason, now=now)
+            leave_open(child, child.steps.filter(status=StepStatus.SIMULATED), why=reason, now=now)
         withdraw_below(child, reason=reason, now=now)
+
+
+def leave_open(execution: Execution, runs: Iterable[StepRun], *, why: str, now: dt.datetime) -> None:
+    """Have those of these steps that are in doubt wait for a person who says what happened, in the caller's transaction."""
+    for run in runs:
+        if outcomes.is_in_doubt(run):
+            outcomes.try_no_more(run, why)
+            run.status = StepStatus.UNCERTAIN if run.status == StepStatus.UNCERTAIN else states.step(run.status, StepStatus.UNCERTAIN)
+            run.save(update_fields=["status", "waiting_for", "retry_at", "error"])
+            journaling.of_step(execution, run, Kind.STEP_WAITING, now=now, why=why)
 
 
 def close(runs: Iterable[StepRun], *, reason: str, now: dt.datetime) -> None:
     """Close the requests of these steps, in the caller's transaction.
 
     One under which some items were really done, or are under way, is executed, with its receipt; one with a call that may
-    have happened is uncertain; all others are withdrawn.
+    have happened is uncertain; all others are withdrawn, and those that nobody has decided.
     """
     by_request: dict[uuid.UUID, list[StepRun]] = {}
     for run in runs:
@@ -53,11 +65,12 @@ def close(runs: Iterable[StepRun], *, reason: str, now: dt.datetime) -> None:
     requests.lock(by_request)
     for request_id, asked in by_request.items():
         call_ids = [run.call_id for run in asked if run.call_id]
+        request = Request.objects.get(pk=request_id)
         made = list(Call.objects.filter(pk__in=call_ids, status=CallStatus.SUCCEEDED).order_by("id"))
         unknown = any(run.status == StepStatus.UNCERTAIN or outcomes.is_in_doubt(run) for run in asked)
         under_way = any(run.status == StepStatus.IN_PROGRESS and run.call_id for run in asked)
-        if made or unknown or under_way:
-            receipt = documents.receipt(Request.objects.get(pk=request_id), made, now) if made else None
+        if request.status != Status.PENDING and (made or unknown or under_way):
+            receipt = documents.receipt(request, made, now) if made else None
             outcome = Outcome.UNCERTAIN if unknown else Outcome.EXECUTED
             requests.report(request_id=request_id, outcome=outcome, receipt=receipt, actor=journaling.ENGINE, now=now)
         else:

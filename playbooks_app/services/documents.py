@@ -12,7 +12,7 @@ from approvals.models import Request
 from audit.selectors import entries
 from core import canonical, clock
 from playbooks_app.models import Execution, StepRun
-from playbooks_app.selectors import snapshots
+from playbooks_app.selectors import snapshots, versions
 from playbooks_app.spec import templates
 from playbooks_app.spec.schema import Step
 
@@ -33,7 +33,7 @@ def undo_of(execution: Execution, step: Step) -> dict[str, Any] | None:
     """Return what the undo of a step would be; an output that is not there yet stands as its name."""
     if step.rollback is None:
         return None
-    scope = snapshots.scope(execution, snapshots.playbook_of(execution), {}, execution.started_at)
+    scope = snapshots.scope(execution, versions.playbook_of(execution), {}, execution.started_at)
     if step.for_each is not None:
         scope = {**scope, step.loop_variable: f"⟨{step.loop_variable}⟩"}
     params = templates.compile_template(dict(step.rollback.params)).render(scope, unresolved="mark").value

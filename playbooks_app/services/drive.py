@@ -17,7 +17,7 @@ from core import clock
 from playbooks_app.choices import ExecutionStatus, StepStatus
 from playbooks_app.engine import model, states
 from playbooks_app.models import Execution, StepRun
-from playbooks_app.selectors import snapshots
+from playbooks_app.selectors import snapshots, versions
 from playbooks_app.services import commits, journaling, leases, steps
 from playbooks_app.services.leases import Lease
 from playbooks_app.spec.schema import Playbook, Step
@@ -63,7 +63,7 @@ class Drive:
     @property
     def playbook(self) -> Playbook:
         """The playbook, parsed once per version and process."""
-        return snapshots.playbook_of(self.execution)
+        return versions.playbook_of(self.execution)
 
     def step(self, run_id: str) -> Step:
         """Return the step of the playbook behind a step, an iteration or an undo."""

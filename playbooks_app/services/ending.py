@@ -8,22 +8,26 @@ from core import canonical, clock
 from playbooks_app.choices import ExecutionStatus, StepStatus
 from playbooks_app.engine import model, states
 from playbooks_app.selectors import snapshots
-from playbooks_app.services import children, consent
+from playbooks_app.services import children, consent, outcomes
 from playbooks_app.services.drive import Drive
 from playbooks_app.spec import expressions, templates
 from playbooks_app.spec.schema import StepKind
 
 
 def cancel_rest(drive: Drive, command: model.CancelRest) -> None:
-    """Cancel every step that has not ended, withdraw what was asked for, and ask child executions to cancel."""
+    """Cancel every step that has not ended, withdraw what was asked for, and ask child executions to cancel.
+
+    What is in doubt stays to be answered, and is not tried again.
+    """
     left = [run for run in drive.runs.values() if run.status not in states.ENDED and not run.undo_of_id]
     asked = {run.approval_id for run in left if run.approval_id}
     with drive.transaction(asked) as now:
         consent.close([run for run in drive.runs.values() if run.approval_id in asked], reason=command.why, now=now)
         for run in left:
             if run.status == StepStatus.IN_PROGRESS and run.kind == "playbook":
-                children.ask_to_end(run, "cancel", "the execution above was cancelled")
-            drive.place(run, StepStatus.CANCELLED, now, why=command.why)
+                children.ask_to_end(run, "the execution above was cancelled")
+            if not outcomes.leave_open(drive, run, command.why):
+                drive.place(run, StepStatus.CANCELLED, now, why=command.why)
 
 
 def roll_back(drive: Drive, command: model.RollBack) -> None:
@@ -60,12 +64,15 @@ def finish(drive: Drive, command: model.Finish) -> None:
 
 def _withdraw_queued(drive: Drive, why: str) -> None:
     """Let nobody run what was rehearsed and queued for an execution that was cancelled or is undone, or below it."""
-    queued = {run.approval_id for run in drive.runs.values() if run.status == StepStatus.SIMULATED and run.approval_id}
+    rehearsed = [run for run in drive.runs.values() if run.status == StepStatus.SIMULATED]
+    queued = {run.approval_id for run in rehearsed if run.approval_id}
     runs = [run for run in drive.runs.values() if run.approval_id in queued]
     if runs or any(run.kind == StepKind.PLAYBOOK for run in drive.runs.values()):
         # At once with the end: what was clicked already would be called after it.
         with drive.transaction(queued) as now:
             consent.close(runs, reason=why, now=now)
+            for run in rehearsed:
+                outcomes.leave_open(drive, run, why)
             consent.withdraw_below(drive.execution, reason=why, now=now)
 
 

@@ -18,8 +18,9 @@ from core.actors import Actor
 from core.errors import Conflict, Invalid, NotFound
 from incidents.models import Alert, Incident
 from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus, StepMode, StepStatus
-from playbooks_app.engine import levels
+from playbooks_app.engine import flow, levels
 from playbooks_app.models import Execution, Note, PlaybookVersion, StepRun
+from playbooks_app.selectors import snapshots, versions
 from playbooks_app.services import journaling, leases, steps
 from playbooks_app.spec import loader
 from playbooks_app.spec.schema import Level, Playbook, StepKind
@@ -153,16 +154,14 @@ def cancel(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.dateti
 
 
 def rollback(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.datetime) -> Execution:
-    """Ask for the completed writes of an execution to be undone, also after it has ended; raises NothingToUndo."""
+    """Ask for what an execution did, and those below it, to be undone, also after it has ended; raises NothingToUndo."""
     with transaction.atomic():
         execution = locked(execution_id)
         if execution.status in (ExecutionStatus.ROLLING_BACK, ExecutionStatus.ROLLED_BACK):
             raise HasEnded("This execution is rolled back already.")
         _must_be_driven(execution)
-        done = execution.steps.filter(status=StepStatus.COMPLETED, mode=StepMode.REAL).exclude(effect__in=("", "read"))
-        playbook = loader.parse_canonical(execution.version.document, digest=execution.version.digest)
-        undone = {step.id for step in playbook.steps if step.rollback is not None}
-        if not any(run.step_id in undone for run in done):
+        runs = {run.step_id: run for run in snapshots.steps(execution.pk)}
+        if not flow.may_be_undone(snapshots.take(execution, runs, snapshots.Instances(execution), now, undoing=True)):
             raise NothingToUndo
         return control(execution, "rollback", Kind.EXECUTION_ROLLBACK, reason, actor, now)
 
@@ -281,11 +280,13 @@ def _ask(execution_id: uuid.UUID, what: str, kind: Kind, reason: str, actor: Act
         return control(execution, what, kind, reason, actor, now)
 
 
-def control(execution: Execution, what: str, kind: Kind, reason: str, actor: Actor, now: dt.datetime) -> Execution:
-    """Note what is asked of an execution, in the caller's transaction, and wake whoever drives it."""
+def control(
+    execution: Execution, what: str, kind: Kind, reason: str, actor: Actor, now: dt.datetime, *, above: bool = False
+) -> Execution:
+    """Note what is asked of an execution, by a person or from `above`, in the caller's transaction, and wake whoever drives it."""
     # Who asks once more changes nothing of since when: all of a pause is time that does not count.
     since = execution.control.get(what, {}).get("at", clock.iso(now))
-    execution.control = {**execution.control, what: {"by": actor.name, "reason": reason[:500], "at": since}}
+    execution.control = {**execution.control, what: {"by": actor.name, "reason": reason[:500], "at": since, **({"above": True} if above else {})}}
     execution.wake_at = execution.wake_noted_at = now
     execution.save(update_fields=["control", "wake_at", "wake_noted_at"])
     journaling.of_execution(execution, kind, now=now, actor=actor, reason=reason[:500])
@@ -320,8 +321,7 @@ def _note(execution: Execution, run: StepRun | None, text: str, actor: Actor, no
 
 def _decide(execution: Execution, run: StepRun, decision: str, actor: Actor, now: dt.datetime) -> None:
     _must_wait(execution, run, actor)
-    playbook = loader.parse_canonical(execution.version.document, digest=execution.version.digest)
-    step = next(step for step in playbook.steps if step.id == run.step_id)
+    step = versions.playbook_of(execution).step(run.step_id)
     if step.kind is not StepKind.DECISION or decision not in step.branches:
         raise NoSuchBranch(fields={"decision": sorted(step.branches)})
     run.decision, run.mode, run.output = decision, StepMode.MANUAL, {"chosen": decision}

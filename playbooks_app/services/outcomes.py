@@ -17,7 +17,7 @@ from playbooks_app.engine.decide import after_error
 from playbooks_app.models import StepRun
 from playbooks_app.services import documents, journaling, looking
 from playbooks_app.services.drive import Drive, Result
-from playbooks_app.spec.schema import Step
+from playbooks_app.spec.schema import Retry, Step
 
 NOT_DONE = "The worker stopped, and what it asked for was not carried out."
 WHO = "a person who says whether it happened"
@@ -55,10 +55,18 @@ def leave_open(drive: Drive, run: StepRun, why: str) -> bool:
     """
     if not is_in_doubt(run):
         return False
+    try_no_more(run, why)
+    if run.status == StepStatus.UNCERTAIN:
+        drive.batch.change(run)
+    else:
+        drive.place(run, StepStatus.UNCERTAIN, clock.now(), kind=Kind.STEP_WAITING, why=why)
+    return True
+
+
+def try_no_more(run: StepRun, why: str) -> None:
+    """Have a write of which nobody knows whether it happened wait for a person; looking for it sends nothing again."""
     run.waiting_for, run.retry_at = f"{WHO}: {why}"[:300], None
     run.error = {**(run.error or {}), **looking.as_seen(errors.NoOtherTry(why))}
-    drive.place(run, StepStatus.UNCERTAIN, clock.now(), kind=Kind.STEP_WAITING, why=why)
-    return True
 
 
 def not_done(drive: Drive, run: StepRun, row: CallRow) -> None:
@@ -88,9 +96,16 @@ def report(drive: Drive, run: StepRun, call_ids: list[Any], outcome: ApprovalOut
     drive.batch.then.append(tell)
 
 
+def put_off(run: StepRun, retry: Retry, error: errors.AdapterError, now: dt.datetime) -> None:
+    """Note when a call that failed is tried again: after a pause that doubles with each try, or as the vendor asks."""
+    pause = max(retry.backoff * 2 ** (run.attempt - 1), dt.timedelta(seconds=error.retry_after or 0))
+    run.retry_at, run.error = now + pause, {**(run.error or {}), "pause": pause.total_seconds()}
+    run.waiting_for = "its next try"
+
+
 def is_in_doubt(run: StepRun) -> bool:
     """Return whether a try of this write was not answered, and nobody knows what became of it."""
-    return bool(run.error and run.error.get("outcome_unknown"))
+    return run.status == StepStatus.UNCERTAIN or bool(run.error and run.error.get("outcome_unknown"))
 
 
 def unknown_before(run: StepRun, result: Result) -> bool:
@@ -145,9 +160,7 @@ def _failed(drive: Drive, run: StepRun, step: Step, result: Result, error: error
 def _again(drive: Drive, run: StepRun, step: Step, error: errors.AdapterError, now: dt.datetime) -> None:
     """Let a step be tried again later; what people approved stays approved."""
     assert step.retry is not None  # noqa: S101
-    pause = max(step.retry.backoff * 2 ** (run.attempt - 1), dt.timedelta(seconds=error.retry_after or 0))
-    run.retry_at, run.error = now + pause, {**(run.error or {}), "pause": pause.total_seconds()}
-    run.waiting_for = "its next try"
+    put_off(run, step.retry, error, now)
     drive.place(run, _before_call(run), now, kind=Kind.STEP_WAITING, error=error.code, attempt=run.attempt)
 
 

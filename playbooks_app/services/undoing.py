@@ -1,4 +1,4 @@
-"""Taking completed writes back: best effort, one at a time, each undo a step run of its own."""
+"""Taking back what was done, here and below: best effort, one at a time, each undo a step run of its own."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from approvals.choices import Outcome as ApprovalOutcome
 from audit.choices import Kind
 from core import canonical, clock
 from core.errors import DomainError
-from playbooks_app.choices import StepMode, StepStatus
-from playbooks_app.engine import model
+from playbooks_app.choices import ExecutionStatus, StepMode, StepStatus
+from playbooks_app.engine import loops, model
 from playbooks_app.models import StepRun
 from playbooks_app.selectors import snapshots
 from playbooks_app.services import calling, children, looking, outcomes, steps
@@ -23,16 +23,16 @@ UNDO = "undo:"
 
 
 def undo(drive: Drive, command: model.Undo) -> Flight | None:
-    """Note the intent of an undo; what cannot be made is failed, and the next one is tried."""
+    """Note the intent of an undo, or have what was done below undone; what cannot be made is failed, and the next one is tried."""
     done, step = drive.runs[command.step], drive.step(command.step)
     run = drive.runs.get(f"{UNDO}{command.step}")
     if run is None:
         run = drive.add(_undo_run(drive, done, step))
+    if step.kind is StepKind.PLAYBOOK:
+        _undo_below(drive, run, done)
+        return None
     if run.status == StepStatus.IN_PROGRESS:
         return _recover(drive, run)
-    if step.kind is StepKind.PLAYBOOK:
-        _undo_child(drive, run, done)
-        return None
     rollback: Any = step.rollback
     try:
         params = params_of(drive, step, done)
@@ -84,14 +84,31 @@ def settle(drive: Drive, result: Result) -> None:
         return
     if error is not None:
         run.error = {**error.to_dict(), "outcome_unknown": False}
-        drive.place(run, StepStatus.FAILED, now, error=error.code)
+        retry = drive.step(run.step_id).retry
+        if retry is not None and run.attempt < retry.attempts and not error.permanent:
+            outcomes.put_off(run, retry, error, now)
+            drive.place(run, StepStatus.NOT_STARTED, now, kind=Kind.STEP_WAITING, error=error.code, attempt=run.attempt)
+        else:
+            drive.place(run, StepStatus.FAILED, now, error=error.code)
         return
     output: Any = canonical.plain(result.outcome.output)
     run.output, run.error = output, None
     data: dict[str, Any] = {"found": result.found} if result.found else {}
     drive.place(run, StepStatus.COMPLETED, now, result=result.call.result_digest, **data)
     drive.place(done, StepStatus.ROLLED_BACK, now, undone_by=str(run.pk))
-    outcomes.report(drive, done, [result.call.pk], ApprovalOutcome.UNDONE)
+    outcomes.report(drive, done, [], ApprovalOutcome.UNDONE)
+    _gather(drive, done)
+
+
+def _gather(drive: Drive, done: StepRun) -> None:
+    """Say of a step with iterations that it is undone when all that they did is."""
+    if not done.iteration_of_id:
+        return
+    step = drive.runs[model.step_id_of(done.step_id)]
+    if loops.are_undone(item.status for item in drive.iterations_of(step)):
+        if step.status == StepStatus.COMPLETED:
+            drive.place(step, StepStatus.ROLLED_BACK, clock.now())
+        outcomes.report(drive, step, [], ApprovalOutcome.UNDONE)
 
 
 def _is_open(drive: Drive, run: StepRun, result: Result) -> bool:
@@ -144,13 +161,29 @@ def _recover(drive: Drive, run: StepRun) -> Flight | None:
     return None
 
 
-def _undo_child(drive: Drive, run: StepRun, done: StepRun) -> None:
-    """Ask the child execution to roll itself back; it tracks its own undos."""
-    drive.place(run, StepStatus.IN_PROGRESS, clock.now(), kind=Kind.UNDO_STARTED)
-    run.mode = StepMode.REAL
-    drive.place(run, StepStatus.COMPLETED, clock.now(), asked="the child execution rolls itself back")
-    drive.place(done, StepStatus.ROLLED_BACK, clock.now(), undone_by=str(run.pk))
-    drive.batch.then.append(lambda _now: children.ask_to_end(done, "rollback", "the execution above is rolled back"))
+def _undo_below(drive: Drive, run: StepRun, done: StepRun) -> None:
+    """Ask the execution that a step started to undo what it did; when it is done with that, end the undo as it ended.
+
+    A step that did not complete stays as it is; its undo says what became of what it left.
+    """
+    child = done.children.select_related("version__playbook").get()
+    slug = child.version.playbook.slug
+    if run.status == StepStatus.NOT_STARTED:
+        run.mode, run.waiting_for = StepMode.REAL, f"the execution of {slug}, which undoes what it did"
+        with drive.transaction() as now:
+            drive.place(run, StepStatus.IN_PROGRESS, now, kind=Kind.UNDO_STARTED, child=str(child.pk))
+            children.ask_to_undo(done, "the execution above is rolled back")
+        return
+    left = sorted(name for name, status in child.result.get("undone", {}).items() if status != StepStatus.COMPLETED)
+    if child.status != ExecutionStatus.ROLLED_BACK or left:
+        what = f"could not do {', '.join(left)}" if left else f"was {child.status} over it"
+        run.error = {"code": "child", "message": f"the execution of {slug} {what}"[:500]}
+        drive.place(run, StepStatus.FAILED, clock.now(), child=str(child.pk), child_status=child.status)
+        return
+    drive.place(run, StepStatus.COMPLETED, clock.now(), child=str(child.pk))
+    if done.status == StepStatus.COMPLETED:
+        drive.place(done, StepStatus.ROLLED_BACK, clock.now(), undone_by=str(run.pk))
+    _gather(drive, done)
 
 
 def _undo_run(drive: Drive, done: StepRun, step: Step) -> StepRun:

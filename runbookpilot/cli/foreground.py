@@ -21,7 +21,7 @@ from core import clock
 from core.errors import DomainError
 from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus, StepStatus
 from playbooks_app.models import Execution, StepRun
-from playbooks_app.selectors import snapshots
+from playbooks_app.selectors import snapshots, versions
 from playbooks_app.services import executions, runner, uncertain
 from runbookpilot.cli import session
 
@@ -132,7 +132,7 @@ def _decide(request: Request, left: set[Any]) -> bool:
 
 
 def _act(execution: Execution, run: StepRun, left: set[Any]) -> bool:
-    step = snapshots.playbook_of(execution).step(run.step_id)
+    step = versions.playbook_of(execution).step(run.step_id)
     click.echo(f"\n{run.name}: {step.instructions or step.question or run.waiting_for or run.action}")
     if run.params_shown:
         click.echo(f"  parameters {json.dumps(run.params_shown, ensure_ascii=False)}")

@@ -15,10 +15,10 @@ from approvals.models import Request
 from audit.selectors import entries, signed
 from compliance.models import EvidenceBundle
 from core import clock
-from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus, StepMode, StepStatus
+from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus, StepStatus
 from playbooks_app.models import Execution, StepRun
-from playbooks_app.selectors import snapshots
-from runbookpilot.console import flow, frame, places, questions
+from playbooks_app.selectors import versions
+from runbookpilot.console import flow, frame, places, questions, undone
 
 PAGE = 25
 NEWEST = 300
@@ -98,7 +98,7 @@ def item(request: HttpRequest, execution_id: uuid.UUID) -> HttpResponse:
         "ended": sum(step.status in ENDED for step in plain),
         "total": len(plain),
         "queued": Request.objects.filter(tenant=row.tenant_id, stream=f"execution:{row.pk}", status=Status.PENDING).order_by("id"),
-        "undo": _undo(plain, written),
+        "undo": undone.planned(steps, written),
         "final": row.status in FINAL_EXECUTION,
         "paused": bool(row.control.get("pause")),
         "works": access.may(frame.person(request), Permission.WORK_EXECUTIONS, row.tenant_id),
@@ -117,7 +117,7 @@ def _tab(request: HttpRequest, row: Execution, steps: list[StepRun], stream: lis
     notes = list(row.notes.select_related("step").order_by("at"))
     context: dict[str, Any] = {"tab": tab, "tabs": [(name, {"timeline": len(stream), "notes": len(notes)}.get(name)) for name in TABS]}
     if tab == "flow":
-        return {**context, "flow": flow.picture(snapshots.playbook_of(row), flow.runs_by_step(steps))}
+        return {**context, "flow": flow.picture(versions.playbook_of(row), flow.runs_by_step(steps))}
     if tab == "timeline":
         return {**context, **_narrowed(stream, request.GET.get("show", ""), request.GET.get("who", ""))}
     if tab == "evidence":
@@ -176,14 +176,3 @@ def _pressing(steps: list[StepRun]) -> StepRun | None:
                 return step
     moved = [step for step in steps if step.started_at]
     return moved[-1] if moved else (steps[0] if steps else None)
-
-
-def _undo(steps: list[StepRun], written: dict[Any, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Return what a rollback would undo, last first, and the writes that it would leave."""
-    done = [
-        step for step in steps
-        if step.status == StepStatus.COMPLETED and step.mode == StepMode.REAL and step.effect not in ("", "read")
-    ]  # fmt: skip
-    done.sort(key=lambda step: step.completed_at or step.created_at, reverse=True)
-    rows = [{"step": step, "undo": (written.get(step.step_id) or {}).get("rollback")} for step in done]
-    return {"undone": [row for row in rows if row["undo"]], "left": [row for row in rows if not row["undo"]]}

@@ -12,6 +12,8 @@ from tests.playbooks_app.engine.states_of import NOW, READ, WRITE, act, next_of,
 
 DONE = StepState(status=S.COMPLETED, mode="real", order=1)
 UNDOABLE = StepState(status=S.COMPLETED, mode="real", order=1, undoable=True)
+CANCELLED = StepState(status=S.CANCELLED)
+LEFT_OPEN = StepState(status=S.UNCERTAIN, is_left_open=True)
 LATER = NOW + dt.timedelta(seconds=9)
 
 
@@ -113,9 +115,9 @@ def test_a_manual_step_waits_for_a_person():
 
 
 def test_a_failure_that_halts_starts_nothing_more():
-    commands = next_of(state(playbook(act("a"), act("b", needs=[])), steps={"a": StepState(status=S.FAILED)}))
-    assert [type(command) for command in commands] == [model.CancelRest, model.Finish]
-    assert commands[1].status is E.FAILED
+    of, steps = playbook(act("a"), act("b", needs=[])), {"a": StepState(status=S.FAILED)}
+    assert kinds(state(of, steps=steps)) == [model.CancelRest]
+    assert next_of(state(of, steps={**steps, "b": CANCELLED})) == [model.Finish(E.FAILED, "the step a failed")]
 
 
 def test_a_failure_with_continue_goes_on():
@@ -132,7 +134,8 @@ def test_a_failure_undoes_where_the_playbook_says_so():
 def test_a_failure_waits_while_a_write_is_uncertain():
     of = playbook(act("a"), act("b", needs=[]))
     steps = {"a": StepState(status=S.UNCERTAIN), "b": StepState(status=S.FAILED)}
-    assert next_of(state(of, steps=steps)) == [model.Rest(E.AWAITING_INPUT)]
+    assert kinds(state(of, steps=steps)) == [model.CancelRest]
+    assert next_of(state(of, steps={**steps, "a": LEFT_OPEN})) == [model.Rest(E.AWAITING_INPUT)]
 
 
 def test_undoing_goes_backwards_by_completion():
@@ -147,18 +150,30 @@ def test_undoing_ends_when_nothing_is_left():
 
 
 def test_cancel_cancels_the_rest():
-    commands = next_of(state(playbook(act("a")), control={"cancel": {"by": "lead"}}))
-    assert commands[-1] == model.Finish(E.CANCELLED, "a person cancelled it")
+    of, control = playbook(act("a"), act("b")), {"cancel": {"by": "lead"}}
+    assert next_of(state(of, control=control)) == [model.CancelRest("a person cancelled it")]
+    steps = {"a": LEFT_OPEN, "b": CANCELLED}
+    assert next_of(state(of, steps=steps, control=control)) == [model.Finish(E.CANCELLED, "a person cancelled it")]
 
 
 def test_the_end_of_its_time_fails_it():
-    commands = next_of(state(playbook(act("a")), deadline=NOW))
-    assert commands[-1].status is E.FAILED
+    assert kinds(state(playbook(act("a")), deadline=NOW)) == [model.CancelRest]
+    (command,) = next_of(state(playbook(act("a")), steps={"a": CANCELLED}, deadline=NOW))
+    assert (command.status, command.why) == (E.FAILED, "its time has run out")
+
+
+def test_the_end_of_its_time_stands_where_a_clock_is_set_back_while_somebody_says_what_happened():
+    of = playbook(act("a", needs=[]), act("b", needs=[]))
+    waits = {"a": LEFT_OPEN, "b": CANCELLED}
+    assert next_of(state(of, steps=waits, deadline=LATER)) == [model.Rest(E.AWAITING_INPUT)]
+    (command,) = next_of(state(of, steps={**waits, "a": DONE}, deadline=LATER))
+    assert (command.status, command.why) == (E.FAILED, "its time has run out")
 
 
 def test_a_person_may_roll_back_while_it_runs():
-    commands = next_of(state(playbook(act("a"), act("b")), steps={"a": UNDOABLE}, control={"rollback": {"by": "lead"}}))
-    assert isinstance(commands[-1], model.RollBack)
+    of, control = playbook(act("a"), act("b")), {"rollback": {"by": "lead"}}
+    assert kinds(state(of, steps={"a": UNDOABLE}, control=control)) == [model.CancelRest]
+    assert kinds(state(of, steps={"a": UNDOABLE, "b": CANCELLED}, control=control)) == [model.RollBack]
 
 
 def test_a_person_may_roll_back_what_has_ended():
@@ -257,7 +272,7 @@ def test_what_was_approved_waits_while_paused():
 
 def test_a_paused_execution_can_be_cancelled():
     of = state(playbook(act("a")), control={"pause": {"by": "lead"}, "cancel": {"by": "lead"}})
-    assert kinds(of) == [model.CancelRest, model.Finish]
+    assert kinds(of) == [model.CancelRest]
 
 
 def test_its_time_stops_while_it_is_paused():
@@ -280,10 +295,10 @@ def test_what_was_approved_and_waits_for_its_next_try_waits_for_a_time_and_for_n
     assert next_of(state(playbook(act("a")), {"a": WRITE}, steps={"a": run})) == [model.Rest(E.WAITING, LATER)]
 
 
-def test_a_failure_that_waits_for_what_nobody_knows_shows_that_an_approval_waits_too():
-    steps = {"a": StepState(status=S.FAILED), "b": StepState(status=S.UNCERTAIN), "c": StepState(status=S.AWAITING_APPROVAL)}
+def test_a_failure_that_waits_for_what_nobody_knows_asks_for_nothing_else_meanwhile():
+    steps = {"a": StepState(status=S.FAILED), "b": LEFT_OPEN, "c": StepState(status=S.AWAITING_APPROVAL)}
     of = state(playbook(act("a"), act("b", needs=[]), act("c", needs=[])), steps=steps)
-    assert next_of(of) == [model.Rest(E.AWAITING_APPROVAL)]
+    assert kinds(of) == [model.CancelRest]
 
 
 def test_a_failure_waits_for_the_end_of_a_pause_and_starts_no_undo_before():

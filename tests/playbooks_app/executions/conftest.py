@@ -24,3 +24,14 @@ def laboratory(world, monkeypatch):
     monkeypatch.setattr(Lab, "laboratory", Laboratory(), raising=False)
     instances.create(environment=world.environment, adapter="lab", name="lab", actor=factories.SETUP, now=factories.NOW)
     return Lab.laboratory
+
+
+@pytest.fixture
+def family(world, laboratory):
+    """Start an execution, driven once, that may run the playbook `child`."""
+
+    def begin(inner, *above, **more):
+        world.publish(*inner, inputs={"n": {"required": False}})
+        return worlds.driven(world.begin(*above, **more))
+
+    return begin

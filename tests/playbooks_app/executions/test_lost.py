@@ -222,7 +222,7 @@ def test_one_that_is_given_up_can_be_abandoned_and_says_what_nobody_knows(world,
     killed(execution, lost.MOST + 1)
     closing.abandon(execution_id=execution.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
     run = step(execution, "a")
-    assert (run.status, run.error["outcome_unknown"]) == ("cancelled", True)
+    assert (run.status, run.error["outcome_unknown"]) == ("uncertain", True)
     assert driven(execution).status == "abandoned"
 
 

@@ -6,16 +6,17 @@ import time
 import uuid
 
 import pytest
+import time_machine
 
 from adapters import instances, registry
 from adapters.models import Call
 from core import clock
 from playbooks_app.models import Execution
-from playbooks_app.services import closing, executions, flights, keeping, leases, planning
+from playbooks_app.services import closing, executions, flights, keeping, leases, lost, planning
 from tests import factories
 from tests.playbooks_app.executions import worlds
 from tests.playbooks_app.executions.laboratory import Died, Lab, Laboratory
-from tests.playbooks_app.executions.people import LAST, ask, blind, click, say, undo, write
+from tests.playbooks_app.executions.people import LAST, ask, blind, click, killed, say, undo, write
 from tests.playbooks_app.executions.worlds import driven, later, looked_again, step
 
 
@@ -169,3 +170,53 @@ def test_an_undo_whose_record_is_gone_is_left_to_a_person(world, laboratory):
     Call.objects.filter(purpose="undo").update(instance=None)
     driven(execution)
     assert step(execution, "undo:a").status == "uncertain"
+
+
+def test_an_undo_that_failed_for_a_moment_is_tried_again_as_its_step_is(world, laboratory):
+    execution = driven(world.begin(write("a", retry={"attempts": 3, "backoff": "1h"}), write("b")))
+    for _ in range(2):
+        world.decide()
+        driven(execution)
+    ask(world, execution, executions.rollback)
+    laboratory.answers.extend(["ok", "down"])
+    driven(execution)
+    undone = step(execution, "undo:a")
+    assert (execution.status, undone.status, undone.waiting_for) == ("rolling_back", "not_started", "its next try")
+    assert execution.wake_at == undone.retry_at
+    with time_machine.travel(undone.retry_at, tick=False):
+        assert driven(execution).status == "rolled_back"
+    assert (laboratory.did("lab.unkeyed", "a"), step(execution, "undo:a").attempt) == (1, 2)
+
+
+def test_an_undo_that_fails_time_and_again_has_failed(world, laboratory):
+    execution = driven(world.begin(write("a", retry={"attempts": 2, "backoff": "1ms"}), LAST))
+    world.decide()
+    driven(execution)
+    ask(world, execution, executions.rollback)
+    laboratory.answers.extend(["down", "down"])
+    driven(execution)
+    time.sleep(0.01)
+    driven(execution)
+    assert (execution.status, execution.result["undone"]) == ("rolled_back", {"undo:a": "failed"})
+
+
+def test_one_that_is_given_up_while_it_is_rolled_back_can_be_abandoned(world, laboratory, monkeypatch):
+    execution = driven(world.begin(write("a", rollback=undo("z")), LAST))
+    world.decide()
+    driven(execution)
+    ask(world, execution, executions.rollback)
+    real = laboratory.take
+
+    def take(action, about, key):
+        if about == "z":
+            raise Died
+        return real(action, about, key)
+
+    monkeypatch.setattr(laboratory, "take", take)
+    killed(execution, lost.MOST + 1)
+    assert execution.given_up_at is not None
+    ask(world, execution, closing.abandon)
+    execution.refresh_from_db()
+    assert (execution.status, execution.result["undone"]) == ("abandoned", {"undo:a": "uncertain"})
+    say(world, execution, "undo:a", "happened")
+    assert (step(execution, "a").status, driven(execution).status) == ("rolled_back", "abandoned")

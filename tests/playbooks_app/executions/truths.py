@@ -8,7 +8,7 @@ from audit.selectors import deliveries, entries
 from audit.services import verify
 from playbooks_app.choices import FINAL_EXECUTION
 from playbooks_app.engine import states
-from playbooks_app.models import Execution
+from playbooks_app.models import Execution, StepRun
 from tests.playbooks_app.executions.laboratory import OPPOSITE
 
 ENDED = ("completed", "failed", "cancelled", "abandoned", "rolled_back")
@@ -24,7 +24,7 @@ def hold(execution, laboratory):
     runs = {run.step_id: run for run in execution.steps.all()}
     return [
         *_numbers(told), *_chain(execution), *_legal(told), *_once(laboratory), *_claims(runs, laboratory), *_backwards(told),
-        *_stuck(execution, runs), *_withdrawn(execution, runs),
+        *_below_first(told, runs), *_from_below(execution, runs), *_stuck(execution, runs), *_withdrawn(execution, runs),
     ]  # fmt: skip
 
 
@@ -106,8 +106,36 @@ def _backwards(told):
         if entry.kind == "undo:started":
             began.setdefault(entry.data["step"].removeprefix("undo:"), entry.seq)
     for earlier, later in itertools.combinations(began, 2):
-        if done[earlier] < done[later] < began[earlier]:
+        # What ran below a step that did not complete may have been under way for longer than that.
+        if earlier in done and later in done and done[earlier] < done[later] < began[earlier]:
             yield f"{earlier} was undone before {later}, which was completed after it"
+
+
+def _below_first(told, runs):
+    """While what was done below is undone, nothing else is."""
+    under_way = None
+    for entry in told:
+        name = entry.data.get("step", "")
+        if entry.kind == "undo:started" and under_way not in (None, name):
+            yield f"{name} began while {under_way} was not over"
+        if entry.kind in ("undo:started", "undo:finished") and runs[name].kind == "playbook":
+            under_way = name if entry.kind == "undo:started" else None
+
+
+def _from_below(execution, runs):
+    """Nobody says that what was done below is undone where it is not."""
+    for run in runs.values():
+        if run.undo_of_id and run.kind == "playbook" and run.status == "completed":
+            child = Execution.objects.get(parent_step=run.undo_of_id)
+            if child.status != "rolled_back" or set(child.result["undone"].values()) - {"completed"}:
+                yield f"{run.step_id} says completed, and below it is {child.status}: {child.result}"
+    if execution.status == "rolled_back":
+        done = Execution.objects.filter(parent_step__execution=execution, steps__in=_to_undo()).exclude(status="rolled_back")
+        yield from (f"it is rolled back, and what {child.pk} did below is not" for child in done)
+
+
+def _to_undo():
+    return StepRun.objects.filter(status="completed", action__in=UNDO_OF, mode="real", undos=None)
 
 
 def _stuck(execution, runs):

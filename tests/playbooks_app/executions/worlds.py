@@ -107,6 +107,13 @@ def advanced(execution_id: Any) -> None:
         connection.close()
 
 
+def settle(*executions: Execution) -> None:
+    """Drive these in turn until they have told each other all there is."""
+    for _ in range(6):
+        for execution in executions:
+            driven(execution)
+
+
 def step(execution: Execution, step_id: str) -> StepRun:
     return execution.steps.get(step_id=step_id)
 

@@ -1,0 +1,53 @@
+"""What the steps of an execution have started below it, and whether that left anything to undo."""
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Q
+
+from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus, StepMode, StepStatus
+from playbooks_app.engine import model
+from playbooks_app.models import Execution, StepRun
+from playbooks_app.selectors import versions
+
+#: A step that stands there may have left something to undo: what ran below it may have written though it did not complete.
+LEFT = (StepStatus.COMPLETED, StepStatus.FAILED, StepStatus.SKIPPED, StepStatus.CANCELLED)
+
+_MAY_BE_DONE = (
+    Q(status=StepStatus.COMPLETED, mode=StepMode.REAL)
+    | Q(status=StepStatus.UNCERTAIN)
+    | Q(status=StepStatus.IN_PROGRESS, call_id__isnull=False)
+)
+_TRIED = (StepStatus.COMPLETED, StepStatus.FAILED, StepStatus.UNCERTAIN, StepStatus.CANCELLED)
+
+
+def started(runs: Iterable[StepRun], *, ended: bool) -> dict[Any, Execution]:
+    """Return, by step, the executions that these steps have started and wait for; with `ended`, and waited for."""
+    statuses = (StepStatus.IN_PROGRESS, *LEFT) if ended else (StepStatus.IN_PROGRESS,)
+    steps = [run.pk for run in runs if run.kind == "playbook" and not run.undo_of_id and run.status in statuses]
+    rows = Execution.objects.filter(parent_step__in=steps) if steps else ()
+    return {row.parent_step_id: row for row in rows}
+
+
+def is_undone(child: Execution) -> bool:
+    """Return whether an execution that was asked to undo what it did is done with that, or was abandoned over it."""
+    return child.status == ExecutionStatus.ROLLED_BACK or (child.status in FINAL_EXECUTION and "rollback" not in child.control)
+
+
+def to_undo(rows: Iterable[Execution]) -> set[uuid.UUID]:
+    """Return those of these executions that did anything that can be undone, they or others below them, or still may do it."""
+    by_id = {row.pk: row for row in rows if row.status != ExecutionStatus.ROLLED_BACK}
+    found = {pk for pk, row in by_id.items() if row.status not in FINAL_EXECUTION}
+    ended = by_id.keys() - found
+    if not ended:
+        return found
+    done = StepRun.objects.filter(_MAY_BE_DONE, execution__in=ended, kind="action", undo_of=None).exclude(undos__status__in=_TRIED)
+    found |= {pk for pk, run_id in done.values_list("execution", "step_id") if _has_undo(by_id[pk], run_id)}
+    deeper = Execution.objects.filter(parent_step__execution__in=ended - found).select_related("parent_step")
+    beneath = {row.pk: row.parent_step.execution_id for row in deeper if row.parent_step}
+    return found | {beneath[pk] for pk in to_undo(deeper)}
+
+
+def _has_undo(execution: Execution, run_id: str) -> bool:
+    return versions.playbook_of(execution).step(model.step_id_of(run_id)).rollback is not None

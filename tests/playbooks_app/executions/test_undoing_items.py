@@ -1,0 +1,43 @@
+"""What was done of several items is undone, whatever became of the others."""
+
+from playbooks_app.services import executions
+from tests.playbooks_app.executions.people import EACH, ask, click, consents, undo
+from tests.playbooks_app.executions.worlds import driven, step
+
+ITEMS = {**EACH, "rollback": undo("{{ item }}")}
+
+
+def test_items_that_were_done_of_a_step_that_failed_can_be_undone(world, laboratory):
+    execution = driven(world.begin(ITEMS))
+    world.decide()
+    laboratory.answers.extend(["ok", "refused"])
+    assert driven(execution).status == "failed"
+    ask(world, execution, executions.rollback)
+    assert (driven(execution).status, laboratory.did("lab.unkeyed", "x")) == ("rolled_back", 1)
+
+
+def test_items_that_were_clicked_and_done_can_be_undone_though_another_failed(world, laboratory):
+    execution = driven(world.begin(ITEMS, level="L2"))
+    click(world, execution, "e")
+    laboratory.answers.extend(["ok", "refused"])
+    driven(execution)
+    ask(world, execution, executions.rollback)
+    assert (driven(execution).status, laboratory.did("lab.unkeyed", "x")) == ("rolled_back", 1)
+
+
+def test_items_that_were_done_before_a_cancel_can_be_undone(world, laboratory):
+    execution = driven(world.begin(ITEMS))
+    world.decide()
+    laboratory.meanwhile.append(lambda: ask(world, execution, executions.cancel))
+    assert driven(execution).status == "cancelled"
+    ask(world, execution, executions.rollback)
+    assert (driven(execution).status, laboratory.did("lab.unkeyed", "x")) == ("rolled_back", 1)
+
+
+def test_a_step_and_its_consent_say_that_all_of_its_items_were_undone(world, laboratory):
+    execution = driven(world.begin(ITEMS))
+    world.decide()
+    driven(execution)
+    ask(world, execution, executions.rollback)
+    driven(execution)
+    assert (step(execution, "e").status, consents()) == ("rolled_back", [("executed", "undone")])
