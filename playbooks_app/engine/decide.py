@@ -120,7 +120,8 @@ def _paused(state: State, _now: dt.datetime) -> list[Command]:
 
 def _approved(state: State, now: dt.datetime) -> list[Command]:
     """What people approved is called, also where it was a queued simulation of an execution that has ended."""
-    if state.stopped:
+    # One that has ended is held by the pause of an execution above it alone.
+    if state.stopped or "above" in state.control.get("pause", {}):
         return []
     return [model.CallApproved(run_id) for run_id in _callable(state, now)]
 

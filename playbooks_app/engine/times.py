@@ -5,7 +5,7 @@ costs its length once more, and no more.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from playbooks_app.choices import FINAL_EXECUTION, StepStatus
 from playbooks_app.engine.model import Command, Redate, RedateEnd, State, StepState
@@ -16,6 +16,8 @@ EVERY = dt.timedelta(seconds=30)
 SHORTEST = dt.timedelta(seconds=1)
 #: What the clocks of several machines may differ by.
 SKEW = dt.timedelta(seconds=5)
+#: How a step stands that makes no call and is under way, and may have a time of its own.
+UNDER_WAY: Mapping[StepKind, StepStatus] = {StepKind.WAIT: StepStatus.IN_PROGRESS}
 HELD = (StepStatus.NOT_STARTED, StepStatus.AWAITING_APPROVAL, StepStatus.SIMULATED)
 
 

@@ -73,7 +73,7 @@ ACTS = [
     executions.cancel, executions.pause, executions.pause, executions.resume, executions.resume, executions.rollback,
     executions.rollback, executions.rollback, closing.abandon, closing.complete,
 ]  # fmt: skip
-MEANWHILE = ["nothing", "nothing", "nothing", "overtaken", "overtaken", "cancel", "pause", "rollback", "abandon", "stop", "gone", "renamed"]
+MEANWHILE = ["nothing", "nothing", "nothing", "overtaken", "overtaken", "cancel", "pause", "pause_above", "rollback", "abandon", "stop", "gone", "renamed"]
 HAPPENINGS = st.tuples(
     st.lists(st.sampled_from(ANSWERS), min_size=2, max_size=4), DEATHS, st.lists(st.sampled_from(MEANWHILE), max_size=3),
     st.sampled_from([False, False, True]),

@@ -191,19 +191,6 @@ def test_a_rollback_waits_for_a_click_in_doubt(world, laboratory):
     assert (driven(execution).status, laboratory.did("lab.unkeyed", "b")) == ("rolled_back", 1)
 
 
-def test_a_pause_holds_those_below_and_they_go_on_with_it(world, laboratory, family):
-    parent = family([write("a")], SUB)
-    child = driven(below(parent))
-    ask(world, parent, executions.pause)
-    settle(parent, child)
-    world.decide()
-    settle(parent, child)
-    assert (child.status, laboratory.sent) == ("paused", [])
-    ask(world, parent, executions.resume)
-    settle(parent, child)
-    assert (child.status, parent.status) == ("completed", "completed")
-
-
 @pytest.mark.parametrize("kind", ["manual", "playbook"])
 def test_a_step_that_is_not_over_in_its_time_has_failed(world, family, kind):
     one = {"manual": {**LAST, "timeout": "1m"}, "playbook": {**SUB, "id": "tell", "timeout": "1m"}}[kind]

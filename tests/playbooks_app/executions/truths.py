@@ -24,7 +24,7 @@ def hold(execution, laboratory):
     runs = {run.step_id: run for run in execution.steps.all()}
     return [
         *_numbers(told), *_chain(execution), *_legal(told), *_once(laboratory), *_claims(runs, laboratory), *_backwards(told),
-        *_stuck(execution, runs), *_withdrawn(execution, runs),
+        *_stuck(execution, runs), *_withdrawn(execution, runs), *_held(execution),
     ]  # fmt: skip
 
 
@@ -138,6 +138,24 @@ def _queued_below(execution):
     for child in Execution.objects.filter(parent_step__execution=execution, status__in=FINAL_EXECUTION):
         yield from child.steps.filter(status="simulated")
         yield from _queued_below(child)
+
+
+def _held(execution):
+    """What is not over is paused with the execution above it, and no longer than that."""
+    if execution.status in FINAL_EXECUTION or execution.status == "rolling_back" or not execution.parent_step_id:
+        return
+    paused, above = execution.control.get("pause", {}), execution.parent_step.execution
+    if above.status not in FINAL_EXECUTION and above.status != "rolling_back" and ("pause" in above.control) != ("above" in paused):
+        yield f"it is {execution.status} with {execution.control}, and the one above {above.status} with {above.control}"
+
+
+def is_held(execution):
+    """Whether an execution, or one that it is a part of, is paused and not about to end."""
+    while execution is not None:
+        if "pause" in execution.control and execution.status not in FINAL_EXECUTION and not {"cancel", "rollback"} & set(execution.control):
+            return True
+        execution = execution.parent_step and execution.parent_step.execution
+    return False
 
 
 def derived(execution):
