@@ -167,6 +167,7 @@ def _go_on(state: State, now: dt.datetime) -> list[Command]:
         run = state.steps[step.id]
         if run.status is StepStatus.IN_PROGRESS and not run.calling:
             commands += starting.goes_on(state, step, now)
+    commands += times.overdue(state, now)
     if commands:
         return commands
     if state.in_flight:

@@ -23,7 +23,7 @@ class StepState(NamedTuple):
 
     `pause` is how long `retry_at` was put off. `order` counts completions; `approval` is the state of its request, `on_timeout`
     its rule; `calling` says that a call of it was begun and not concluded, and `look_at` when that, or its undo's, is looked for
-    again; `child` is the status of the execution that it started.
+    again; `child` is the status of the execution that it started, and `asked_to_end` says that this one was asked to.
     """
 
     status: StepStatus = StepStatus.NOT_STARTED
@@ -44,6 +44,7 @@ class StepState(NamedTuple):
     calling: bool = False
     look_at: dt.datetime | None = None
     child: ExecutionStatus | None = None
+    asked_to_end: bool = False
     expanded: bool = False
     iterations: tuple["StepState", ...] = ()
 
@@ -189,6 +190,14 @@ class StartChild(OfStep):
 @dataclasses.dataclass(frozen=True, slots=True)
 class EndChild(OfStep):
     """End a step whose child execution has ended."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AskToEnd(OfStep):
+    """Ask the child execution of a step to end."""
+
+    code: str = "above_ends"
+    why: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -236,4 +236,5 @@ class _Seeing:
             calling=calling and waits is run,
             look_at=waits.retry_at if calling else None,
             child=self.children.get(run.pk),
+            asked_to_end=bool(run.error and run.error.get("asked_to_end")),
         )

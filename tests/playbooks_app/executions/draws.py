@@ -48,8 +48,10 @@ KINDS = st.one_of(
     st.sampled_from(WRITES).map(each_of),
     st.sampled_from([
         lambda step_id: {"id": step_id, "kind": "manual", "instructions": "x"},
+        lambda step_id: {"id": step_id, "kind": "manual", "instructions": "x", "timeout": "5m", "on_error": "continue"},
         lambda step_id: {"id": step_id, "kind": "wait", "duration": "1m"},
         lambda step_id: {"id": step_id, "kind": "playbook", "playbook": "child", "with": {"what": f"{step_id}/c"}},
+        lambda step_id: {"id": step_id, "kind": "playbook", "playbook": "child", "with": {"what": f"{step_id}/c"}, "timeout": "5m"},
     ]),
 )  # fmt: skip
 AROUND = st.fixed_dictionaries(

@@ -25,6 +25,7 @@ def hold(execution, laboratory):
     return [
         *_numbers(told), *_chain(execution), *_legal(told), *_once(laboratory), *_claims(runs, laboratory), *_backwards(told),
         *_stuck(execution, runs), *_withdrawn(execution, runs), *_held(execution),
+        *_over(runs),
     ]  # fmt: skip
 
 
@@ -147,6 +148,13 @@ def _held(execution):
     paused, above = execution.control.get("pause", {}), execution.parent_step.execution
     if above.status not in FINAL_EXECUTION and above.status != "rolling_back" and ("pause" in above.control) != ("above" in paused):
         yield f"it is {execution.status} with {execution.control}, and the one above {above.status} with {above.control}"
+
+
+def _over(runs):
+    """No step is over while what it started may still write."""
+    over = [run.pk for run in runs.values() if run.status in ("completed", "failed", "skipped")]
+    for child in Execution.objects.filter(parent_step__in=over).exclude(status__in=[*FINAL_EXECUTION, "rolling_back"]):
+        yield f"{child.parent_step.step_id} is {child.parent_step.status}, and what it started {child.status}"
 
 
 def is_held(execution):
