@@ -17,11 +17,21 @@ def decide(state: State, event: Wake) -> list[Command]:
 
     A Rest in `executing` means: wait for the calls in flight.
     """
-    for rule in (_recover, _look_later, _undo, _ended, _asked_to_end, _halt, _paused, _approved, _decided, _unblock):
+    for rule in (_end_below, _recover, _look_later, _undo, _ended, _asked_to_end, _halt, _paused, _approved, _decided, _unblock):
         commands = rule(state, event.now)
         if commands:
             return commands
     return _go_on(state, event.now)
+
+
+def _end_below(state: State, now: dt.datetime) -> list[Command]:
+    """Nothing new begins below an execution that is about to end, whatever that waits for itself."""
+    if state.status in FINAL_EXECUTION or state.status is ExecutionStatus.ROLLING_BACK:
+        return []
+    below = [run_id for run_id, run in state.runs() if run.child and run.child not in FINAL_EXECUTION and not run.asked_to_end]
+    if not below or not (_asked_to_end(state, now) or _halt(state, now)):
+        return []
+    return [model.AskToEnd(run_id, why="it is about to end itself") for run_id in below]
 
 
 def _recover(state: State, now: dt.datetime) -> list[Command]:

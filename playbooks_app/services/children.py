@@ -70,7 +70,7 @@ def ask_to_end(run: StepRun, what: str, reason: str) -> None:
     """Ask the child of a step to cancel or roll back, in the caller's transaction; one that has ended, or is at it, is not cancelled."""
     now = clock.now()
     for child in Execution.objects.select_for_update(of=("self",)).filter(parent_step=run):
-        if what == "cancel" and child.status in (*FINAL_EXECUTION, ExecutionStatus.ROLLING_BACK):
+        if what == "cancel" and (what in child.control or child.status in (*FINAL_EXECUTION, ExecutionStatus.ROLLING_BACK)):
             continue
         kind = Kind.EXECUTION_CANCEL if what == "cancel" else Kind.EXECUTION_ROLLBACK
         executions.control(child, what, kind, reason, journaling.ENGINE, now)

@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from core import clock
 from core.errors import Conflict
 from playbooks_app.services import closing, executions, lost
 from tests.playbooks_app.executions.laboratory import Died
@@ -187,22 +186,6 @@ def test_a_rollback_waits_for_a_click_in_doubt(world, laboratory):
     driven(execution)
     say(world, execution, "b", "happened")
     assert (driven(execution).status, laboratory.did("lab.unkeyed", "b")) == ("rolled_back", 1)
-
-
-def test_nothing_below_is_begun_while_a_halt_waits_for_an_answer(world, laboratory, family):
-    by_hand = {**LAST, "needs": []}
-    bad = {"id": "bad", "action": "lab.status", "with": {"what": "{{ alert.none }}"}, "needs": ["tell"]}
-    parent = family([write("c")], blind("a", needs=[]), {**SUB, "needs": []}, by_hand, bad)
-    child = driven(below(parent))
-    click(world, parent, "a")
-    laboratory.answers.append("lost after")
-    driven(parent)
-    executions.update_step(execution_id=parent.pk, step_id="tell", status="completed", actor=world.analyst.actor(), now=clock.now())
-    driven(parent)
-    assert (step(parent, "a").status, step(parent, "bad").status, parent.status) == ("uncertain", "failed", "awaiting_input")
-    world.decide()
-    settle(child)
-    assert [one.what for one in laboratory.sent] == ["a"]
 
 
 def test_an_undo_that_failed_for_a_moment_is_made_in_the_end(world, laboratory):

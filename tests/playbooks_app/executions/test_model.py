@@ -168,6 +168,7 @@ class Engine(FairWeather, RuleBasedStateMachine):
             return
         if status != truths.derived(self.execution):
             self.problems.append(f"it says {status}, and its steps {truths.derived(self.execution)}")
+        self.problems += truths.go_on_below(self.execution)
 
     def meanwhile_nothing(self):
         pass

@@ -166,6 +166,16 @@ def is_held(execution):
     return False
 
 
+def go_on_below(execution):
+    """The executions that may begin something though the one above is about to fail, and has been driven since."""
+    halting = [step["id"] for step in execution.version.document["steps"] if step.get("on_error", "halt") == "halt"]
+    if "pause" in execution.control or not execution.steps.filter(status="failed", step_id__in=halting).exists():
+        return
+    for child in Execution.objects.filter(parent_step__execution=execution).exclude(status__in=[*FINAL_EXECUTION, "rolling_back"]):
+        if "cancel" not in child.control:
+            yield f"it is about to fail, and what {child.parent_step.step_id} started is {child.status}"
+
+
 def derived(execution):
     """The status of an execution that rests, from its steps alone: the first that applies, and a pause overrides."""
     if "pause" in execution.control:
