@@ -74,9 +74,12 @@ def test_one_that_somebody_paused_by_itself_stays_paused(world, family, order):
     assert [child.status, grand.status] == ["waiting", "awaiting_input"]
 
 
-def test_one_below_is_not_resumed_while_the_one_above_is_paused(world, family):
+@pytest.mark.parametrize("alone", [False, True])
+def test_one_below_is_not_resumed_while_the_one_above_is_paused(world, family, alone):
     parent, child = family(LAST)
     ask(world, parent, executions.pause)
+    if alone:
+        ask(world, child, executions.pause)
     with pytest.raises(executions.AboveIsPaused):
         ask(world, child, executions.resume)
     assert driven(child).status == "paused"
