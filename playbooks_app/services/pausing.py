@@ -61,22 +61,18 @@ def let_go(rows: Iterable[Execution], now: dt.datetime) -> Iterator[Execution]:
 
 def go_on(execution: Execution, now: dt.datetime) -> None:
     """End the pause of an execution, for the caller to save: the time that it took does not count."""
-    since = clock.parse(execution.control["pause"]["at"])
+    took = max(now - clock.parse(execution.control["pause"]["at"]), dt.timedelta(0))
     execution.control = {name: asked for name, asked in execution.control.items() if name != "pause"}
-    execution.deadline = _later(execution.deadline, since, now)
+    if execution.deadline is not None:
+        execution.deadline += took
     playbook = loader.parse_canonical(execution.version.document, digest=execution.version.digest)
     steps = {step.id: step for step in playbook.steps if times.length(step) is not None}
     for run in execution.steps.filter(kind__in=times.UNDER_WAY, status__in=times.UNDER_WAY.values()):
         step = steps.get(model.step_id_of(run.step_id))
         ends_at = times.ends_at(step, StepState(retry_at=run.retry_at, started_at=run.started_at)) if step else None
         if ends_at is not None:
-            run.retry_at = _later(ends_at, since, now)
+            run.retry_at = ends_at + took
             run.save(update_fields=["retry_at"])
-
-
-def _later(at: dt.datetime | None, since: dt.datetime, now: dt.datetime) -> dt.datetime | None:
-    """Return a time put off by a pause; what was over before it stays over."""
-    return at if at is None or at <= since else at + max(now - since, dt.timedelta(0))
 
 
 def _may_begin_something(execution: Execution) -> bool:
