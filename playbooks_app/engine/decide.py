@@ -17,11 +17,21 @@ def decide(state: State, event: Wake) -> list[Command]:
 
     A Rest in `executing` means: wait for the calls in flight.
     """
-    for rule in (_recover, _look_later, _undo, _ended, _asked_to_end, _halt, _begun_to_end, _paused, _approved, _decided, _unblock):
+    for rule in (_end_below, _recover, _look_later, _undo, _ended, _asked_to_end, _halt, _begun_to_end, _paused, _approved, _decided, _unblock):
         commands = rule(state, event.now)
         if commands:
             return commands
     return _go_on(state, event.now)
+
+
+def _end_below(state: State, now: dt.datetime) -> list[Command]:
+    """Nothing new begins below an execution that is about to end, whatever that waits for itself."""
+    if state.status in FINAL_EXECUTION or state.status is ExecutionStatus.ROLLING_BACK:
+        return []
+    below = [run_id for run_id, run in state.runs() if run.child and run.child not in FINAL_EXECUTION and not run.asked_to_end]
+    if not below or not (_asked_to_end(state, now) or _halt(state, now)):
+        return []
+    return [model.AskToEnd(run_id, why="it is about to end itself") for run_id in below]
 
 
 def _recover(state: State, now: dt.datetime) -> list[Command]:
@@ -37,7 +47,7 @@ def _look_later(state: State, now: dt.datetime) -> list[Command]:
         return []
     if state.status in FINAL_EXECUTION or state.status is ExecutionStatus.ROLLING_BACK:
         return [model.Rest(state.status, at)]
-    return [model.Rest(ExecutionStatus.PAUSED if state.control.get("pause") else flow.resting(state), at)]
+    return [model.Rest(ExecutionStatus.PAUSED if state.paused else flow.resting(state), at)]
 
 
 def _undo(state: State, now: dt.datetime) -> list[Command]:
@@ -87,7 +97,7 @@ def _asked_to_end(state: State, now: dt.datetime) -> list[Command]:
         return _end(state, "cancelled", "a person asked to roll back", undo=True)
     if state.control.get("cancel"):
         return _end(state, "cancelled", "a person cancelled it", undo="cancel" in state.playbook.rollback.on)
-    if state.deadline is not None and state.deadline <= now and not state.control.get("pause"):
+    if state.deadline is not None and state.deadline <= now and not state.paused:
         return _time_out(state)
     return []
 
@@ -98,14 +108,14 @@ def _time_out(state: State) -> list[Command]:
 
 def _begun_to_end(state: State, _now: dt.datetime) -> list[Command]:
     """What was cancelled stays so where the clock, by which the time had run out, was set back before the end."""
-    if state.control.get("pause") or not any(run.status is StepStatus.CANCELLED for run in state.steps.values()):
+    if state.paused or not any(run.status is StepStatus.CANCELLED for run in state.steps.values()):
         return []
     return _time_out(state)
 
 
 def _halt(state: State, _now: dt.datetime) -> list[Command]:
     step_id = flow.halting(state)
-    if not step_id or state.control.get("pause"):
+    if not step_id or state.paused:
         # Its undos would start something, which waits for the end of the pause.
         return []
     return _end(state, "failed", f"the step {step_id} failed", undo="failure" in state.playbook.rollback.on)
@@ -128,14 +138,15 @@ def _end(state: State, outcome: str, why: str, *, undo: bool) -> list[Command]:
 
 def _paused(state: State, _now: dt.datetime) -> list[Command]:
     """While it is paused nothing starts; what is under way finishes and is recorded."""
-    if not state.control.get("pause"):
+    if not state.paused:
         return []
     return [model.Rest(ExecutionStatus.EXECUTING if state.in_flight else ExecutionStatus.PAUSED)]
 
 
 def _approved(state: State, now: dt.datetime) -> list[Command]:
     """What people approved is called, also where it was a queued simulation of an execution that has ended."""
-    if state.stopped:
+    # One that has ended is held by the pause of an execution above it alone.
+    if state.stopped or "above" in state.control.get("pause", {}):
         return []
     return [model.CallApproved(run_id) for run_id in _callable(state, now)]
 
@@ -181,6 +192,7 @@ def _go_on(state: State, now: dt.datetime) -> list[Command]:
         run = state.steps[step.id]
         if run.status is StepStatus.IN_PROGRESS and not run.calling:
             commands += starting.goes_on(state, step, now)
+    commands += times.overdue(state, now)
     if commands:
         return commands
     if state.in_flight:

@@ -24,8 +24,8 @@ class StepState(NamedTuple):
     `pause` is how long `retry_at` was put off, and `doubt` says that a try before was not answered; where it `is_left_open`
     nothing is tried any more, and a person says what became of that. `order` counts completions; `approval` is the state of its
     request, `on_timeout` its rule; `calling` says that a call of it was begun and not concluded, and `look_at` when that, or its
-    undo's, is looked for again, or its undo tried again; `child` is the status of the execution that it started, and
-    `undoing_below` says that this one was asked to undo what it did, and is not done with it.
+    undo's, is looked for again, or its undo tried again; `child` is the status of the execution that it started, `asked_to_end` says
+    that this one was asked to, and `undoing_below` that it was asked to undo what it did, and is not done with it.
     """
 
     status: StepStatus = StepStatus.NOT_STARTED
@@ -49,6 +49,7 @@ class StepState(NamedTuple):
     look_at: dt.datetime | None = None
     child: ExecutionStatus | None = None
     undoing_below: bool = False
+    asked_to_end: bool = False
     expanded: bool = False
     iterations: tuple["StepState", ...] = ()
 
@@ -74,6 +75,11 @@ class State:
     control: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     deadline: dt.datetime | None = None
     in_flight: frozenset[str] = frozenset()
+
+    @property
+    def paused(self) -> bool:
+        """Whether it stands still for a person; one that is to be cancelled or rolled back ends all the same."""
+        return "pause" in self.control and not {"cancel", "rollback"} & set(self.control)
 
     def step(self, step_id: str) -> Step:
         """Return a step of the playbook by its id."""
@@ -198,6 +204,14 @@ class StartChild(OfStep):
 @dataclasses.dataclass(frozen=True, slots=True)
 class EndChild(OfStep):
     """End a step whose child execution has ended."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AskToEnd(OfStep):
+    """Ask the child execution of a step to end."""
+
+    code: str = "above_ends"
+    why: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ costs its length once more, and no more.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from playbooks_app.choices import FINAL_EXECUTION, StepStatus
-from playbooks_app.engine.model import Command, Redate, RedateEnd, State, StepState
+from playbooks_app.engine.model import AskToEnd, Command, Fail, Redate, RedateEnd, State, StepState, step_id_of
 from playbooks_app.engine.states import HELD
 from playbooks_app.spec import durations
 from playbooks_app.spec.schema import Step, StepKind
@@ -17,6 +17,14 @@ EVERY = dt.timedelta(seconds=30)
 SHORTEST = dt.timedelta(seconds=1)
 #: What the clocks of several machines may differ by.
 SKEW = dt.timedelta(seconds=5)
+#: How a step stands that is under way without a call, whose time is kept here.
+UNDER_WAY: Mapping[StepKind, StepStatus] = {
+    StepKind.WAIT: StepStatus.IN_PROGRESS,
+    StepKind.PLAYBOOK: StepStatus.IN_PROGRESS,
+    StepKind.MANUAL: StepStatus.AWAITING_INPUT,
+    StepKind.DECISION: StepStatus.AWAITING_INPUT,
+}
+LATE = "it was not over in its time"
 
 
 def has_come(at: dt.datetime | None, now: dt.datetime) -> bool:
@@ -41,14 +49,29 @@ def retries(state: State, now: dt.datetime) -> dt.datetime | None:
 
 
 def length(step: Step) -> dt.timedelta | None:
-    """Return how long a wait waits at most; None where only its condition ends it."""
+    """Return how long a step may take that makes no call; None where only what it waits for ends it."""
     return min((one for one in (step.duration, step.timeout) if one is not None), default=None)
 
 
 def ends_at(step: Step, run: StepState) -> dt.datetime | None:
-    """Return when a wait is over at the latest; noted anew, it is kept as its `retry_at`."""
+    """Return when the time of a step is over that makes no call; noted anew, it is kept as its `retry_at`."""
     most = length(step)
     return run.retry_at or (run.started_at + most if run.started_at and most is not None else None)
+
+
+def overdue(state: State, now: dt.datetime) -> list[Command]:
+    """Return what becomes of the steps that people, or executions below, have not brought to their end in time.
+
+    A step is not over while what it started may still write: that is asked to end, and then ends it.
+    """
+    late = [
+        (run_id, step) for run_id, step, run in _under_way(state)
+        if step.kind is not StepKind.WAIT and run.child not in FINAL_EXECUTION and (at := ends_at(step, run)) is not None and at <= now
+    ]  # fmt: skip
+    return [
+        AskToEnd(run_id, code="timeout", why=LATE) if step.kind is StepKind.PLAYBOOK else Fail(run_id, code="timeout", why=LATE)
+        for run_id, step in late
+    ]
 
 
 def misdated(state: State, now: dt.datetime) -> list[Command]:
@@ -58,10 +81,10 @@ def misdated(state: State, now: dt.datetime) -> list[Command]:
         for run_id, run in state.runs()
         if run.pause is not None and run.status in HELD and _too_far(run.retry_at, run.pause, now)
     ]
-    for step in _waits(state):
+    for run_id, step, run in _under_way(state):
         most = length(step)
-        if most is not None and _too_far(ends_at(step, state.steps[step.id]), most, now):
-            found.append(Redate(step.id, at=now + most))
+        if most is not None and _too_far(ends_at(step, run), most, now):
+            found.append(Redate(run_id, at=now + most))
     whole = state.playbook.timeout
     if whole is not None and state.status not in FINAL_EXECUTION and _too_far(state.deadline, whole, now):
         found.append(RedateEnd(now + whole))
@@ -72,10 +95,13 @@ def _too_far(at: dt.datetime | None, most: dt.timedelta, now: dt.datetime) -> bo
     return at is not None and at > now + most + SKEW
 
 
-def _waits(state: State) -> Iterator[Step]:
-    for step in state.playbook.steps:
-        if step.kind is StepKind.WAIT and state.steps[step.id].status is StepStatus.IN_PROGRESS:
-            yield step
+def _under_way(state: State) -> Iterator[tuple[str, Step, StepState]]:
+    """Yield the steps and iterations that make no call and whose time runs."""
+    steps = {step.id: step for step in state.playbook.steps}
+    for run_id, run in state.runs():
+        step = steps[step_id_of(run_id)]
+        if run.status is UNDER_WAY.get(step.kind) and not run.expanded and not run.asked_to_end:
+            yield run_id, step, run
 
 
 def words(step: Step) -> str:
@@ -86,7 +112,7 @@ def words(step: Step) -> str:
 
 
 def _timers(state: State, now: dt.datetime) -> dt.datetime | None:
-    return min((at for step in _waits(state) for at in _of(step, state.steps[step.id], now)), default=None)
+    return min((at for _, step, run in _under_way(state) for at in _of(step, run, now)), default=None)
 
 
 def _of(step: Step, run: StepState, now: dt.datetime) -> Iterator[dt.datetime]:

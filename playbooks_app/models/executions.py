@@ -18,8 +18,9 @@ class Execution(Governed):
 
     `lease_owner`, `lease_until` and `fence` say which worker drives it: a worker commits only while the fence is its own.
     `lease_until` changes with each renewal, and is compared with no clock; an owner without it is one that was lost.
-    `control` holds what people asked of it and the engine has yet to do (cancel, pause, rollback). Whoever changes an
-    execution or its steps beside the worker that drives it sets `wake_at`, so that this worker reads it anew.
+    `control` holds what people asked of it and the engine has yet to do (cancel, pause, rollback), of the execution above too
+    where that is a pause. Whoever changes an execution or its steps beside the worker that drives it sets `wake_at`, so that
+    this worker reads it anew.
     `losses` counts workers that were lost in a row at the same place; one that is given up is driven by nobody.
     """
 

@@ -235,4 +235,5 @@ class _Seeing:
             look_at=waits.retry_at if calling or waits is undo else None,
             child=ExecutionStatus(child.status) if child else None,
             undoing_below=undoing and child is not None and not below.is_undone(child),
+            asked_to_end=bool(run.error and run.error.get("asked_to_end")),
         )

@@ -41,22 +41,35 @@ def start(drive: Drive, command: model.StartChild) -> None:
 
 
 def end(drive: Drive, command: model.EndChild) -> None:
-    """End a step whose child has ended: with its outputs where it completed, else by the step's rule for errors."""
+    """End a step whose child has ended: with its outputs where it completed, in time or late, else by the step's rule for errors."""
     run, now = drive.runs[command.step], clock.now()
     child: Execution = run.children.get()
     if child.status == ExecutionStatus.COMPLETED:
         output: Any = canonical.plain({"execution": str(child.pk), "outputs": child.result.get("outputs", {})})
-        run.output = output
+        run.output, run.error = output, None
         drive.place(run, StepStatus.COMPLETED, now, child=str(child.pk))
         return
-    run.error = {"code": "child", "message": f"the execution of {child.version.playbook.slug} {child.status.replace('_', ' ')}"}
+    late = run.error["message"] + ": " if run.error and run.error["code"] == "timeout" else ""
+    message = f"{late}the execution of {child.version.playbook.slug} {child.status.replace('_', ' ')}"
+    run.error = {"code": "timeout" if late else "child", "message": message}
     drive.place(run, after_error(drive.step(command.step)), now, child=str(child.pk), child_status=child.status)
 
 
+def ask(drive: Drive, command: model.AskToEnd) -> None:
+    """Ask the child of a step to end, which ends only then; an undo of the child goes on."""
+    run = drive.runs[command.step]
+    with drive.transaction() as now:
+        ask_to_end(run, f"the execution above asks it to end: {command.why}")
+        run.error = {"code": command.code, "message": command.why, "asked_to_end": True}
+        drive.batch.change(run)
+        fact = journaling.step_fact(drive.execution, run, Kind.STEP_WAITING, now=now, why=command.why, code=command.code)
+        drive.batch.facts.append(fact)
+
+
 def ask_to_end(run: StepRun, reason: str) -> None:
-    """Ask the child of a step to cancel, in the caller's transaction; one that has ended, or is rolled back, is left alone."""
+    """Ask the child of a step to cancel, in the caller's transaction; one that has ended, or is at it, is left alone."""
     for child in Execution.objects.select_for_update(of=("self",)).filter(parent_step=run):
-        if child.status not in (*FINAL_EXECUTION, ExecutionStatus.ROLLING_BACK):
+        if "cancel" not in child.control and child.status not in (*FINAL_EXECUTION, ExecutionStatus.ROLLING_BACK):
             executions.control(child, "cancel", Kind.EXECUTION_CANCEL, reason, journaling.ENGINE, clock.now())
 
 

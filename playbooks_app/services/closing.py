@@ -38,6 +38,7 @@ def _close(execution_id: uuid.UUID, status: ExecutionStatus, reason: str, actor:
         if execution.status in FINAL_EXECUTION:
             raise executions.HasEnded(f"This execution is {execution.status.replace('_', ' ')} already.")
         _end(execution, status, reason, actor, now)
+        executions.let_go_below(execution, actor, now)
         if above is not None:
             executions.woken(above, now)
     return execution

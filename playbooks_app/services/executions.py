@@ -21,7 +21,7 @@ from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus, StepMode, St
 from playbooks_app.engine import flow, levels
 from playbooks_app.models import Execution, Note, PlaybookVersion, StepRun
 from playbooks_app.selectors import snapshots, versions
-from playbooks_app.services import journaling, leases, steps
+from playbooks_app.services import journaling, leases, pausing, steps
 from playbooks_app.spec import loader
 from playbooks_app.spec.schema import Level, Playbook, StepKind
 
@@ -80,6 +80,12 @@ class NotPaused(Conflict):
     """This execution is not paused."""
 
     code = "not_paused"
+
+
+class AboveIsPaused(Conflict):
+    """The execution above this one is paused, and this one with it: resume that one."""
+
+    code = "above_is_paused"
 
 
 class GivenUp(Conflict):
@@ -167,26 +173,37 @@ def rollback(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.date
 
 
 def pause(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.datetime) -> Execution:
-    """Ask for nothing new to start: calls under way finish and are recorded. Its time stops with it."""
-    return _ask(execution_id, "pause", Kind.EXECUTION_PAUSE, reason, actor, now)
+    """Ask for nothing new to start, here and below: calls under way finish and are recorded. Its time stops with it."""
+    with transaction.atomic():
+        execution = _askable(execution_id)
+        below = pausing.lock_below(execution)
+        control(execution, "pause", Kind.EXECUTION_PAUSE, reason, actor, now)
+        for row in pausing.hold(below, by=actor.name, reason=reason, now=now):
+            _note_control(row, Kind.EXECUTION_PAUSE, "the execution above was paused", actor, now)
+    return execution
 
 
 def resume(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.datetime) -> Execution:
-    """Let a paused execution go on; the time that it was paused does not count. Raises NotPaused."""
+    """Let a paused execution go on, and those below that were paused with it. Raises NotPaused, AboveIsPaused."""
     with transaction.atomic():
         execution = locked(execution_id)
         paused = execution.control.get("pause")
         if not paused:
             raise NotPaused
+        if "above" in paused:
+            raise AboveIsPaused
         _must_be_driven(execution)
-        if execution.deadline is not None:
-            execution.deadline += max(now - clock.parse(paused["at"]), dt.timedelta(0))
-        execution.control = {name: asked for name, asked in execution.control.items() if name != "pause"}
-        execution.wake_at = execution.wake_noted_at = now
-        execution.save(update_fields=["control", "deadline", "wake_at", "wake_noted_at"])
-        journaling.of_execution(execution, Kind.EXECUTION_RESUME, now=now, actor=actor, reason=reason[:500])
-        tasks.enqueue(ADVANCE, execution_id=str(execution.pk))
+        below = pausing.lock_below(execution)
+        pausing.go_on(execution, now)
+        _note_control(execution, Kind.EXECUTION_RESUME, reason, actor, now)
+        _let_go(below, "the execution above was resumed", actor, now)
     return execution
+
+
+def let_go_below(execution: Execution, actor: Actor, now: dt.datetime) -> None:
+    """Let those go on that were paused with an execution that has ended, in the caller's transaction: what they queued can be run."""
+    if "pause" in execution.control and "above" not in execution.control["pause"]:
+        _let_go(pausing.lock_below(execution), f"the execution above was {execution.status}", actor, now)
 
 
 def note(*, execution_id: uuid.UUID, text: str, actor: Actor, now: dt.datetime, step_id: str = "") -> Note:
@@ -273,25 +290,42 @@ def _title(title: str, playbook: Playbook, alert: Alert | None) -> str:
 
 def _ask(execution_id: uuid.UUID, what: str, kind: Kind, reason: str, actor: Actor, now: dt.datetime) -> Execution:
     with transaction.atomic():
-        execution = locked(execution_id)
-        if execution.status in FINAL_EXECUTION or execution.status == ExecutionStatus.ROLLING_BACK:
-            raise HasEnded(f"This execution is {execution.status.replace('_', ' ')} already.")
-        _must_be_driven(execution)
-        return control(execution, what, kind, reason, actor, now)
+        return control(_askable(execution_id), what, kind, reason, actor, now)
+
+
+def _askable(execution_id: uuid.UUID) -> Execution:
+    """Return an execution that is driven and not at its end, locked."""
+    execution = locked(execution_id)
+    if execution.status in FINAL_EXECUTION or execution.status == ExecutionStatus.ROLLING_BACK:
+        raise HasEnded(f"This execution is {execution.status.replace('_', ' ')} already.")
+    _must_be_driven(execution)
+    return execution
 
 
 def control(
     execution: Execution, what: str, kind: Kind, reason: str, actor: Actor, now: dt.datetime, *, above: bool = False
 ) -> Execution:
     """Note what is asked of an execution, by a person or from `above`, in the caller's transaction, and wake whoever drives it."""
+    before = execution.control.get(what, {})
     # Who asks once more changes nothing of since when: all of a pause is time that does not count.
-    since = execution.control.get(what, {}).get("at", clock.iso(now))
-    execution.control = {**execution.control, what: {"by": actor.name, "reason": reason[:500], "at": since, **({"above": True} if above else {})}}
+    asked = {"by": actor.name, "reason": reason[:500], "at": before.get("at", clock.iso(now))}
+    kept = {"above": True, "alone": True} if "above" in before else {"above": True} if above else {}
+    execution.control = {**execution.control, what: {**asked, **kept}}
+    _note_control(execution, kind, reason, actor, now)
+    return execution
+
+
+def _note_control(execution: Execution, kind: Kind, reason: str, actor: Actor, now: dt.datetime) -> None:
     execution.wake_at = execution.wake_noted_at = now
-    execution.save(update_fields=["control", "wake_at", "wake_noted_at"])
+    execution.save(update_fields=["control", "deadline", "wake_at", "wake_noted_at"])
     journaling.of_execution(execution, kind, now=now, actor=actor, reason=reason[:500])
     tasks.enqueue(ADVANCE, execution_id=str(execution.pk))
-    return execution
+
+
+def _let_go(below: list[Execution], why: str, actor: Actor, now: dt.datetime) -> None:
+    for row in pausing.let_go(below, now):
+        stays = "; this one was paused by itself too, and stays so" if "pause" in row.control else ""
+        _note_control(row, Kind.EXECUTION_RESUME, why + stays, actor, now)
 
 
 def _must_be_driven(execution: Execution) -> None:

@@ -49,7 +49,7 @@ RESTING = (
     ExecutionStatus.PAUSED,
 )
 #: What an execution does without being under way again.
-AT_REST = (model.CancelRest, model.RollBack, model.Finish, model.Redate, model.RedateEnd)
+AT_REST = (model.AskToEnd, model.CancelRest, model.RollBack, model.Finish, model.Redate, model.RedateEnd)
 STOPPED_PAUSE = dt.timedelta(seconds=5)
 BROKEN_PAUSE = dt.timedelta(seconds=30)
 TRIES = 3
@@ -68,6 +68,7 @@ HANDLERS: Mapping[type[model.Command], Handler] = {
     model.Gather: looping.gather,
     model.StartChild: children.start,
     model.EndChild: children.end,
+    model.AskToEnd: children.ask,
     model.AwaitPerson: waiting.await_person,
     model.AwaitTime: waiting.await_time,
     model.Redate: waiting.redate,

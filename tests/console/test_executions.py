@@ -6,12 +6,16 @@ from adapters.models import AdapterInstance, MockCall, MockScript
 from approvals.choices import Verdict
 from approvals.services import decisions
 from core import clock
-from playbooks_app.models import Execution, Playbook
+from playbooks_app.models import Execution, Playbook, StepRun
 from playbooks_app.services import runner
 
 
 def path(world):
     return f"now/executions/{world.execution().pk}"
+
+
+def path_of(row):
+    return f"now/executions/{row.pk}"
 
 
 def act(world, name="analyst", **form):
@@ -94,6 +98,20 @@ def test_pausing_and_resuming(world):
     assert "It pauses" in act(world, act="pause", reason="change freeze")
     assert "change freeze" in world.page("viewer", path(world)).content.decode()
     assert "It goes on" in act(world, act="resume", reason="over")
+
+
+def test_one_that_was_paused_with_the_execution_above_is_resumed_there(world):
+    world.receive()
+    row = world.execution()
+    above = Execution.objects.create(
+        tenant=row.tenant, environment=row.environment, version=row.version, title="Above", level="L1", started_at=clock.now(), created_at=clock.now()
+    )
+    starter = StepRun.objects.create(tenant=row.tenant, execution=above, step_id="sub", position=0, kind="playbook", created_at=clock.now())
+    paused = {"by": "Ada", "reason": "freeze", "at": clock.iso(clock.now()), "above": True}
+    Execution.objects.filter(pk=row.pk).update(parent_step=starter, control={"pause": paused})
+    text = world.page("analyst", path_of(row)).content.decode()
+    assert [name for name in ("pause", "resume", "cancel") if f'data-dialog="{name}"' in text] == ["cancel"]
+    assert "goes on with <a" in text
 
 
 def test_cancelling(world):

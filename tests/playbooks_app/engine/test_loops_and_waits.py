@@ -131,6 +131,34 @@ class TestChildren:
         run = StepState(status=S.IN_PROGRESS, expanded=True, iterations=iterations)
         assert after(child(**EACH), run) == [model.EndChild("c[0]")]
 
+    ABOUT_TO_END: tuple[dict[str, Any], ...] = (
+        {"control": {"cancel": {"by": "x"}}},
+        {"deadline": NOW},
+        {"steps": {"a": StepState(status=S.FAILED)}},
+    )
+    BUSY: tuple[dict[str, Any], ...] = (
+        {"in_flight": frozenset({"b"})},
+        {"steps": {"b": StepState(status=S.IN_PROGRESS, calling=True, look_at=NOW + SECOND)}},
+        {"steps": {"b": StepState(status=S.UNCERTAIN)}},
+    )
+
+    def of(self, *given: dict[str, Any], **child_: Any) -> list[model.Command]:
+        steps = {"c": StepState(status=S.IN_PROGRESS, child=E.EXECUTING, **child_)}
+        more: dict[str, Any] = {}
+        for one in given:
+            steps |= one.get("steps", {})
+            more |= {name: value for name, value in one.items() if name != "steps"}
+        return next_of(state(playbook(act("a"), act("b"), child()), steps=steps, **more))
+
+    @pytest.mark.parametrize("busy", BUSY)
+    @pytest.mark.parametrize("why", ABOUT_TO_END)
+    def test_nothing_below_goes_on_while_one_that_is_about_to_end_is_busy(self, why: dict[str, Any], busy: dict[str, Any]) -> None:
+        assert self.of(why, busy) == [model.AskToEnd("c", why="it is about to end itself")]
+        assert not any(isinstance(command, model.AskToEnd) for command in self.of(why, busy, asked_to_end=True))
+
+    def test_one_that_has_failed_under_a_pause_asks_nobody_below_to_end(self) -> None:
+        assert self.of(self.ABOUT_TO_END[2], {"control": {"pause": {"by": "x"}}}) == [model.Rest(E.PAUSED)]
+
 
 class TestWaits:
     def test_a_time_is_waited_for_in_words(self) -> None:

@@ -48,8 +48,10 @@ KINDS = st.one_of(
     st.sampled_from(WRITES).map(each_of),
     st.sampled_from([
         lambda step_id: {"id": step_id, "kind": "manual", "instructions": "x"},
+        lambda step_id: {"id": step_id, "kind": "manual", "instructions": "x", "timeout": "5m", "on_error": "continue"},
         lambda step_id: {"id": step_id, "kind": "wait", "duration": "1m"},
         lambda step_id: {"id": step_id, "kind": "playbook", "playbook": "child", "with": {"what": f"{step_id}/c"}},
+        lambda step_id: {"id": step_id, "kind": "playbook", "playbook": "child", "with": {"what": f"{step_id}/c"}, "timeout": "5m"},
     ]),
 )  # fmt: skip
 AROUND = st.fixed_dictionaries(
@@ -73,7 +75,7 @@ ACTS = [
     executions.cancel, executions.pause, executions.pause, executions.resume, executions.resume, executions.rollback,
     executions.rollback, executions.rollback, closing.abandon, closing.complete,
 ]  # fmt: skip
-MEANWHILE = ["nothing", "nothing", "nothing", "overtaken", "overtaken", "cancel", "pause", "rollback", "abandon", "stop", "gone", "renamed"]
+MEANWHILE = ["nothing", "nothing", "nothing", "overtaken", "overtaken", "cancel", "pause", "pause_above", "rollback", "abandon", "stop", "gone", "renamed"]
 HAPPENINGS = st.tuples(
     st.lists(st.sampled_from(ANSWERS), min_size=2, max_size=4), DEATHS, st.lists(st.sampled_from(MEANWHILE), max_size=3),
     st.sampled_from([False, False, True]),

@@ -2,12 +2,27 @@
 
 import pytest
 
-from audit.selectors import deliveries
+from audit.selectors import deliveries, entries
+from core import clock
 from playbooks_app.models import Execution
 from playbooks_app.services import closing, executions, lost
 from tests.playbooks_app.executions.laboratory import Died
-from tests.playbooks_app.executions.people import DUMP, EACH, LATER, MANUAL, ask, consents, killed
-from tests.playbooks_app.executions.worlds import driven
+from tests.playbooks_app.executions.people import (
+    DUMP,
+    EACH,
+    LATER,
+    MANUAL,
+    SUB,
+    ask,
+    below,
+    blind,
+    click,
+    consents,
+    killed,
+    say,
+    write,
+)
+from tests.playbooks_app.executions.worlds import driven, step
 
 READ = {"id": "r", "action": "lab.status", "with": {"what": "r"}}
 
@@ -83,3 +98,27 @@ def test_one_below_that_rolls_back_is_not_asked_to_cancel(world, laboratory, fam
     driven(parent)
     child.refresh_from_db()
     assert "cancel" not in child.control
+
+
+def test_nothing_below_is_begun_while_a_halt_waits_for_an_answer(world, laboratory):
+    bad = {"id": "bad", "action": "lab.status", "with": {"what": "{{ alert.none }}"}, "needs": ["tell"]}
+    world.publish(write("c"))
+    parent = driven(world.begin(blind("a", needs=[]), {**SUB, "needs": []}, MANUAL, bad))
+    child = driven(below(parent))
+    click(world, parent, "a")
+    laboratory.answers.append("lost after")
+    driven(parent)
+    executions.update_step(execution_id=parent.pk, step_id="tell", status="completed", actor=world.analyst.actor(), now=clock.now())
+    driven(parent)
+    assert (step(parent, "a").status, step(parent, "bad").status, parent.status) == ("uncertain", "failed", "awaiting_input")
+    world.decide()
+    assert (driven(child).status, [one.what for one in laboratory.sent]) == ("cancelled", ["a"])
+    assert (say(world, parent, "a", "happened").status, step(parent, "sub").status) == ("failed", "cancelled")
+
+
+def test_one_below_is_asked_to_cancel_once(world, family):
+    parent, child = family(MANUAL)
+    ask(world, parent, executions.cancel)
+    driven(parent)
+    told = [entry.kind for entry in entries.of_stream(f"execution:{child.pk}")]
+    assert (driven(child).status, told.count("execution:cancel")) == ("cancelled", 1)

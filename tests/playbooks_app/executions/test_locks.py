@@ -46,7 +46,7 @@ def beside():
     return work
 
 
-@pytest.mark.parametrize("end", [closing.abandon, closing.complete, executions.cancel])
+@pytest.mark.parametrize("end", [closing.abandon, closing.complete, executions.cancel, executions.pause])
 def test_whoever_ends_an_execution_and_the_end_of_the_one_below_do_not_lock_each_other_out(world, monkeypatch, beside, end):
     world.publish(READ)
     parent = driven(world.begin({"id": "sub", "kind": "playbook", "playbook": "child"}))
@@ -65,6 +65,26 @@ def test_whoever_ends_an_execution_and_the_end_of_the_one_below_do_not_lock_each
     worker.join(20)
     child.refresh_from_db()
     assert (failed, child.status) == ([], "completed")
+
+
+def test_one_that_is_being_started_while_a_pause_is_asked_for_is_held(world, monkeypatch, beside):
+    world.publish(READ)
+    parent = world.begin({"id": "sub", "kind": "playbook", "playbook": "child"})
+    begun, start = threading.Event(), executions.start
+
+    def slow(**given):
+        child = start(**given)
+        begun.set()
+        time.sleep(1)
+        return child
+
+    monkeypatch.setattr(executions, "start", slow)
+    worker, failed = beside(parent)
+    assert begun.wait(10)
+    executions.pause(execution_id=parent.pk, reason="x", actor=world.analyst.actor(), now=clock.now())
+    worker.join(20)
+    child = Execution.objects.get(parent_step__execution=parent)
+    assert (failed, child.control["pause"]["above"]) == ([], True)
 
 
 def test_a_click_and_the_cancel_of_the_execution_do_not_lock_each_other_out(world, monkeypatch, beside):

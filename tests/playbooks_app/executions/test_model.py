@@ -152,7 +152,7 @@ class Engine(FairWeather, RuleBasedStateMachine):
             return "stopped"
         if {"rollback", "cancel"} & set(self.execution.control):
             return "about to end"
-        if "pause" in self.execution.control:
+        if truths.is_held(self.execution):
             return "paused"
         queued = self.execution.steps.filter(status="simulated", approval_id__isnull=False).exists() or self.calls_are_under_way()
         return self.execution.status if self.execution.status in FINAL_EXECUTION and not queued else ""
@@ -168,6 +168,7 @@ class Engine(FairWeather, RuleBasedStateMachine):
             return
         if status != truths.derived(self.execution):
             self.problems.append(f"it says {status}, and its steps {truths.derived(self.execution)}")
+        self.problems += truths.go_on_below(self.execution)
 
     def meanwhile_nothing(self):
         pass
@@ -185,6 +186,13 @@ class Engine(FairWeather, RuleBasedStateMachine):
 
     def meanwhile_pause(self):
         self.ask(executions.pause)
+
+    def meanwhile_pause_above(self):
+        """Somebody pauses the execution that this one is a part of, or this one."""
+        row = self.execution
+        while row.parent_step is not None:
+            row = row.parent_step.execution
+        self.do(executions.pause, execution_id=row.pk, reason="because")
 
     def meanwhile_rollback(self):
         self.ask(executions.rollback)

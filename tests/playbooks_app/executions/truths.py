@@ -25,6 +25,7 @@ def hold(execution, laboratory):
     return [
         *_numbers(told), *_chain(execution), *_legal(told), *_once(laboratory), *_claims(runs, laboratory), *_backwards(told),
         *_below_first(told, runs), *_from_below(execution, runs), *_stuck(execution, runs), *_withdrawn(execution, runs),
+        *_held(execution), *_over(runs),
     ]  # fmt: skip
 
 
@@ -168,9 +169,44 @@ def _queued_below(execution):
         yield from _queued_below(child)
 
 
+def _held(execution):
+    """What is not over is paused with the execution above it, and no longer than that."""
+    if execution.status in FINAL_EXECUTION or execution.status == "rolling_back" or not execution.parent_step_id:
+        return
+    paused, above = execution.control.get("pause", {}), execution.parent_step.execution
+    if above.status not in FINAL_EXECUTION and above.status != "rolling_back" and ("pause" in above.control) != ("above" in paused):
+        yield f"it is {execution.status} with {execution.control}, and the one above {above.status} with {above.control}"
+
+
+def _over(runs):
+    """No step is over while what it started may still write."""
+    over = [run.pk for run in runs.values() if run.status in ("completed", "failed", "skipped")]
+    for child in Execution.objects.filter(parent_step__in=over).exclude(status__in=[*FINAL_EXECUTION, "rolling_back"]):
+        yield f"{child.parent_step.step_id} is {child.parent_step.status}, and what it started {child.status}"
+
+
+def is_held(execution):
+    """Whether an execution, or one that it is a part of, is paused and not about to end."""
+    while execution is not None:
+        if "pause" in execution.control and execution.status not in FINAL_EXECUTION and not {"cancel", "rollback"} & set(execution.control):
+            return True
+        execution = execution.parent_step and execution.parent_step.execution
+    return False
+
+
+def go_on_below(execution):
+    """The executions that may begin something though the one above is about to fail, and has been driven since."""
+    halting = [step["id"] for step in execution.version.document["steps"] if step.get("on_error", "halt") == "halt"]
+    if "pause" in execution.control or not execution.steps.filter(status="failed", step_id__in=halting).exists():
+        return
+    for child in Execution.objects.filter(parent_step__execution=execution).exclude(status__in=[*FINAL_EXECUTION, "rolling_back"]):
+        if "cancel" not in child.control:
+            yield f"it is about to fail, and what {child.parent_step.step_id} started is {child.status}"
+
+
 def derived(execution):
-    """The status of an execution that rests, from its steps alone: the first that applies, and a pause overrides."""
-    if "pause" in execution.control:
+    """The status of an execution that rests, from its steps alone: the first that applies; a pause overrides, and an end that."""
+    if "pause" in execution.control and not {"cancel", "rollback"} & set(execution.control):
         return "paused"
     runs = list(execution.steps.all())
     asked = [run.approval_id for run in runs if run.status == "awaiting_approval"]
