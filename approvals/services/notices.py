@@ -57,9 +57,11 @@ def send_due(*, now: dt.datetime, limit: int = 50) -> int:
     due = Notice.objects.filter(_due_at(now), sent_at=None, attempts__lt=ATTEMPTS).order_by("next_at")
     began = clock.now()
     # Each may take long: what is claimed is held from then on.
-    return sum(
-        _sent(pk, now + max(clock.now() - began, dt.timedelta(0))) for pk in list(due.values_list("pk", flat=True)[:limit])
-    )
+    return sum(_sent(pk, now + _since(began)) for pk in list(due.values_list("pk", flat=True)[:limit]))
+
+
+def _since(began: dt.datetime) -> dt.timedelta:
+    return max(clock.now() - began, dt.timedelta(0))
 
 
 def _due_at(now: dt.datetime) -> Q:
@@ -71,6 +73,7 @@ def _sent(notice_id: uuid.UUID, now: dt.datetime) -> bool:
     claimed = Notice.objects.filter(_due_at(now), pk=notice_id, sent_at=None)
     if not claimed.update(next_at=now + HOLD, attempts=F("attempts") + 1):
         return False
+    began = clock.now()
     notice = Notice.objects.select_related("request__environment", "request__tenant", "user").get(pk=notice_id)
     if notice.request.status != Status.PENDING:
         Notice.objects.filter(pk=notice_id).update(attempts=ATTEMPTS, error="It was decided before.")
@@ -82,9 +85,8 @@ def _sent(notice_id: uuid.UUID, now: dt.datetime) -> bool:
         {Channel.MAIL: _mail, Channel.WEBHOOK: _webhook}[Channel(notice.channel)](notice, preference)
     except (errors.AdapterError, smtplib.SMTPException, OSError) as error:
         log.warning("notice_not_sent", notice=str(notice_id), error=type(error).__name__)
-        Notice.objects.filter(pk=notice_id).update(
-            error=str(error)[:500], next_at=now + dt.timedelta(seconds=5 * 2**notice.attempts)
-        )
+        pause = dt.timedelta(seconds=5 * 2**notice.attempts)
+        Notice.objects.filter(pk=notice_id).update(error=str(error)[:500], next_at=now + _since(began) + pause)
         return False
     with transaction.atomic():
         Notice.objects.filter(pk=notice_id).update(sent_at=clock.now(), error="")
