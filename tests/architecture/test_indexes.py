@@ -16,6 +16,7 @@ from approvals.models import Notice, Request
 from approvals.selectors import queue
 from audit.models import Delivery, Entry, EntryRef
 from core import clock
+from core.literals import Literal
 from entities.models import Link
 from entities.services import graph
 from incidents.models import Alert
@@ -62,6 +63,10 @@ QUERIES = {
     ),
     "the executions of an incident": (lambda: Execution.objects.filter(incident=ID), ("execution_of_incident",)),
     "an alert that came before": (lambda: Alert.objects.filter(tenant_id=ID, dedup_key="x").values_list("id"), ("alert_once", *ALIKE_WHEN_EMPTY)),
+    "an alert that came before, beyond the edge of an hour": (
+        lambda: Alert.objects.exclude(edge_key=Literal("")).filter(tenant_id=ID, edge_key="x").values_list("id"),
+        ("alert_once_at_edge", *ALIKE_WHEN_EMPTY),
+    ),
     "what an alert speaks of": (
         lambda: graph.known(tenant=ID, kinds=["host", "user"], keys=["h1", "u1", "u2"]),
         ("node_once_per_tenant",),
