@@ -5,7 +5,7 @@ from django.db import models
 
 from accounts.choices import Channel
 from accounts.models import Environment, Governed
-from approvals.choices import Occasion, OnTimeout, Outcome, Status, Verdict
+from approvals.choices import ATTEMPTS, Occasion, OnTimeout, Outcome, Status, Verdict
 from core import clock, ids
 
 
@@ -104,4 +104,6 @@ class Notice(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["request", "user", "occasion"], name="told_once_per_occasion")]
-        indexes = [models.Index(fields=["next_at"], condition=models.Q(sent_at__isnull=True), name="notice_due")]
+        indexes = [
+            models.Index(fields=["next_at"], condition=models.Q(sent_at__isnull=True, attempts__lt=ATTEMPTS), name="notice_due")
+        ]

@@ -14,22 +14,22 @@ import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from accounts.choices import Channel, Role
 from accounts.models import NotificationPreference
 from accounts.selectors import people
 from adapters import client, errors, guard
-from approvals.choices import Occasion, Status
+from approvals.choices import ATTEMPTS, Occasion, Status
 from approvals.models import Notice, Request
 from approvals.services import requests
 from audit.choices import Kind
 from core import canonical, clock
 from core.actors import system
+from core.literals import Literal
 
 log = structlog.get_logger(__name__)
 
-ATTEMPTS = 6
 HOLD = dt.timedelta(seconds=60)
 #: No pause is this long.
 FARTHEST = dt.timedelta(minutes=10)
@@ -54,10 +54,15 @@ def plan(*, request_id: uuid.UUID, now: dt.datetime, occasion: Occasion = Occasi
 
 def send_due(*, now: dt.datetime, limit: int = 50) -> int:
     """Send what is due, each claimed by one worker; return how many were sent."""
-    due = Notice.objects.filter(_due_at(now), sent_at=None, attempts__lt=ATTEMPTS).order_by("next_at")
     began = clock.now()
     # Each may take long: what is claimed is held from then on.
-    return sum(_sent(pk, now + _since(began)) for pk in list(due.values_list("pk", flat=True)[:limit]))
+    return sum(_sent(pk, now + _since(began)) for pk in list(due(now=now).values_list("pk", flat=True)[:limit]))
+
+
+def due(*, now: dt.datetime) -> QuerySet[Notice]:
+    """Return the notices that are to be sent, longest overdue first."""
+    rows: QuerySet[Notice] = Notice.objects.filter(_due_at(now), sent_at=None, attempts__lt=Literal(ATTEMPTS)).order_by("next_at")
+    return rows
 
 
 def _since(began: dt.datetime) -> dt.timedelta:

@@ -14,6 +14,7 @@ from accounts.services import keys
 from adapters.models import Call
 from approvals.models import Notice, Request
 from approvals.selectors import queue
+from approvals.services import notices
 from audit.models import Delivery, Entry, EntryRef
 from core import clock
 from core.literals import Literal
@@ -41,7 +42,7 @@ QUERIES = {
     "dead letters": (lambda: Delivery.objects.filter(dead_at__isnull=False).order_by("dead_at")[:50], ("delivery_dead",)),
     "requests whose time has run out": (lambda: queue.due(now=NOW), ("request_expiry",)),
     "requests that nobody has taken up": (lambda: queue.unattended(now=NOW), ("request_escalation", "request_expiry")),
-    "notices that are due": (lambda: Notice.objects.filter(sent_at=None, next_at__lte=NOW).order_by("next_at")[:50], ("notice_due",)),
+    "notices that are due": (lambda: notices.due(now=NOW)[:50], ("notice_due",)),
     "idempotency keys whose time is over": (lambda: keys.old(now=NOW)[:1000], ("accounts_idempotencykey_created_at",)),
     "a tenant's queue": (
         lambda: Request.objects.filter(tenant=ID, status="pending").order_by("expires_at")[:26],
@@ -122,6 +123,12 @@ def test_what_a_model_declares_is_in_the_database(model):
         there = connection.introspection.get_constraints(cursor, model._meta.db_table)
     declared = {one.name for one in (*model._meta.indexes, *model._meta.constraints)}
     assert declared <= set(there)
+
+
+@pytest.mark.django_db
+def test_the_index_of_notices_that_are_due_holds_none_that_were_given_up():
+    given_up = Notice.objects.filter(sent_at=None, attempts__gte=Literal(6), next_at__lte=NOW).order_by("next_at")
+    assert "notice_due" not in plan(given_up)
 
 
 @pytest.mark.django_db
