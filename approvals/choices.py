@@ -2,7 +2,6 @@
 
 from django.db.models import TextChoices
 
-
 #: How often a notice is tried before it is given up.
 ATTEMPTS = 6
 

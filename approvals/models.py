@@ -44,6 +44,7 @@ class Request(Governed):
     escalated_at = models.DateTimeField(null=True, blank=True)
     claimed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     claimed_at = models.DateTimeField(null=True, blank=True)
+    claimed_until = models.DateTimeField(null=True, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
     decided_by_timeout = models.BooleanField(default=False)
     outcome = models.CharField(max_length=9, choices=Outcome, blank=True)
@@ -62,7 +63,12 @@ class Request(Governed):
             models.Index(fields=["tenant", "status", "expires_at"], name="request_queue"),
             models.Index(fields=["status", "expires_at"], name="request_expiry"),
             models.Index(
-                fields=["escalates_at"], condition=models.Q(status=Status.PENDING, escalated_at=None), name="request_escalation"
+                fields=["status", "escalates_at"], condition=models.Q(status=Status.PENDING, escalated_at=None), name="request_escalation"
+            ),
+            models.Index(
+                fields=["status", "claimed_until"],
+                condition=models.Q(status=Status.PENDING, claimed_until__isnull=False),
+                name="request_claimed",
             ),
             models.Index(fields=["counts_from"], condition=models.Q(status=Status.PENDING), name="request_misdated"),
             models.Index(fields=["subject_kind", "subject_id"], name="request_by_subject"),

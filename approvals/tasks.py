@@ -17,8 +17,10 @@ def expire_due() -> int:
 
 
 def escalate_due() -> int:
-    """Escalate requests that nobody has taken up in half of their time; return how many."""
-    return requests.escalate_due(actor=system("clock"), now=clock.now())
+    """Give back what somebody claimed and left, and escalate what nobody has taken up in half of its time; return how many."""
+    actor, now = system("clock"), clock.now()
+    requests.unclaim_lapsed(actor=actor, now=now)
+    return requests.escalate_due(actor=actor, now=now)
 
 
 def tell_deciders(*, entry: EntryView) -> None:

@@ -13,6 +13,7 @@ from approvals.choices import Status
 from approvals.models import Request
 from audit.choices import Kind
 from audit.selectors import entries
+from core.literals import Literal
 
 #: What the clocks of several machines may differ by.
 SKEW = dt.timedelta(seconds=5)
@@ -64,10 +65,16 @@ def misdated(*, now: dt.datetime, limit: int = 100) -> QuerySet[Request]:
     return rows
 
 
+def lapsed(*, now: dt.datetime) -> QuerySet[Request]:
+    """Return pending requests whose claim is over."""
+    rows: QuerySet[Request] = Request.objects.filter(status=Literal(Status.PENDING), claimed_until__lte=now)
+    return rows
+
+
 def unattended(*, now: dt.datetime, limit: int = 100) -> QuerySet[Request]:
     """Return pending requests that nobody has taken up in half of their time, and of which nobody was told again."""
     rows: QuerySet[Request] = Request.objects.filter(
-        status=Status.PENDING, escalated_at=None, claimed_by=None, escalates_at__lte=now
+        status=Literal(Status.PENDING), escalated_at=None, claimed_by=None, escalates_at__lte=now
     ).order_by("escalates_at")[:limit]
     return rows
 
@@ -105,6 +112,7 @@ def shape(request: Request) -> dict[str, Any]:
         "roles": request.roles,
         "four_eyes": request.four_eyes,
         "claimed_by": request.claimed_by.username if request.claimed_by else None,
+        "claimed_until": request.claimed_until,
         "outcome": request.outcome,
         "receipt": request.receipt,
         "decisions": [

@@ -42,6 +42,10 @@ class MayNotDecide(Forbidden):
     code = "may_not_decide"
 
 
+#: How long a claim lasts at most.
+CLAIM = dt.timedelta(minutes=15)
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Who has to consent: roles, how many different people, whether the one who started it may; and what a time-out does."""
@@ -106,7 +110,10 @@ def ask(
 
 
 def claim(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> Request:
-    """Say that one is working on a request; raises MayNotDecide or ClaimedByAnother."""
+    """Say that one is working on a request; raises MayNotDecide or ClaimedByAnother.
+
+    It ends by itself after half of the time that is left, so that others still have the rest, or after `CLAIM`.
+    """
     with transaction.atomic():
         request = locked(request_id)
         must_decide(request, _person(actor))
@@ -115,8 +122,9 @@ def claim(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> Request:
             raise ClaimedByAnother(f"{request.claimed_by} claimed this request.")
         if request.claimed_by_id is None:
             request.claimed_by_id, request.claimed_at = actor.user_id, now
-            request.save(update_fields=["claimed_by", "claimed_at"])
-            record(request, Kind.APPROVAL_CLAIMED, actor, now)
+            request.claimed_until = now + min(CLAIM, (request.expires_at - now) / 2)
+            request.save(update_fields=["claimed_by", "claimed_at", "claimed_until"])
+            record(request, Kind.APPROVAL_CLAIMED, actor, now, until=clock.iso(request.claimed_until))
     return request
 
 
@@ -128,10 +136,30 @@ def unclaim(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> Request
         if request.claimed_by_id not in (None, actor.user_id):
             raise ClaimedByAnother(f"{request.claimed_by} claimed this request.")
         if request.claimed_by_id is not None:
-            request.claimed_by_id, request.claimed_at = None, None
-            request.save(update_fields=["claimed_by", "claimed_at"])
+            _release(request)
             record(request, Kind.APPROVAL_RELEASED, actor, now)
     return request
+
+
+def unclaim_lapsed(*, actor: Actor, now: dt.datetime) -> int:
+    """Give every request back to all that somebody claimed and did not decide in the time of a claim; return how many."""
+    return sum(_lapsed(request.pk, actor, now) for request in queue.lapsed(now=now))
+
+
+def _lapsed(request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> bool:
+    with transaction.atomic():
+        request = locked(request_id)
+        if not queue.lapsed(now=now).filter(pk=request_id).exists():
+            return False
+        claimed_by = request.claimed_by.username if request.claimed_by else ""
+        _release(request)
+        record(request, Kind.APPROVAL_RELEASED, actor, now, claimed_by=claimed_by, why="the time of the claim has run out")
+    return True
+
+
+def _release(request: Request) -> None:
+    request.claimed_by_id, request.claimed_at, request.claimed_until = None, None, None
+    request.save(update_fields=["claimed_by", "claimed_at", "claimed_until"])
 
 
 def _person(actor: Actor) -> User | None:
@@ -188,7 +216,8 @@ def redate(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> bool:
         by = request.counts_from - now
         request.counts_from, request.expires_at = now, request.expires_at - by
         request.escalates_at = request.escalates_at - by if request.escalates_at else None
-        request.save(update_fields=["counts_from", "expires_at", "escalates_at"])
+        request.claimed_until = request.claimed_until - by if request.claimed_until else None
+        request.save(update_fields=["counts_from", "expires_at", "escalates_at", "claimed_until"])
         record(request, Kind.APPROVAL_REDATED, actor, now, expires_at=clock.iso(request.expires_at), why="a clock was set back")
     return True
 

@@ -116,6 +116,36 @@ def test_a_claim_keeps_nobody_from_deciding(tenant):
     assert decide(request, tenant.bob).status == Status.APPROVED
 
 
+def lapse(now):
+    return requests.unclaim_lapsed(actor=CLOCK, now=now)
+
+
+def test_a_claim_that_was_left_is_given_back_and_says_so(tenant):
+    request = act("claim", tenant.ask(), tenant.ann)
+    assert [lapse(NOW + requests.CLAIM - dt.timedelta(seconds=1)), lapse(NOW + requests.CLAIM)] == [0, 1]
+    assert act("claim", request, tenant.bob).claimed_by == tenant.bob
+    assert Entry.objects.get(stream=request.stream, kind="approval:released").data["claimed_by"] == "acme-ann"
+
+
+def test_a_claim_leaves_others_half_of_the_time_that_was_left(tenant):
+    request, late = tenant.ask(), LATE - dt.timedelta(minutes=10)
+    requests.claim(request_id=request.pk, actor=tenant.ann.actor(), now=late)
+    assert [lapse(late + dt.timedelta(minutes=minutes)) for minutes in (4, 5)] == [0, 1]
+
+
+def test_a_claim_ends_though_a_clock_is_set_back(tenant):
+    act("claim", tenant.ask(), tenant.ann)
+    back = NOW - dt.timedelta(hours=5)
+    requests.redate_all(actor=CLOCK, now=back)
+    assert [lapse(back + requests.CLAIM / 2), lapse(back + requests.CLAIM)] == [0, 1]
+
+
+def test_what_was_decided_keeps_who_had_claimed_it(tenant):
+    request = act("claim", tenant.ask(), tenant.ann)
+    decide(request, tenant.ann)
+    assert lapse(LATE) == 0
+
+
 @pytest.mark.parametrize("approved", [True, False])
 def test_what_is_open_can_be_withdrawn(tenant, approved):
     request = tenant.ask()

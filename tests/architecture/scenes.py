@@ -203,6 +203,13 @@ def _() -> Call:
     return by(requests.unclaim, request_id=request.pk, actor=world.analyst.actor())
 
 
+@of(requests.unclaim_lapsed)
+def _() -> Call:
+    world, request = asked()
+    requests.claim(request_id=request.pk, actor=world.analyst.actor(), now=NOW)
+    return by(requests.unclaim_lapsed, now=LATER)
+
+
 @of(requests.withdraw)
 def _() -> Call:
     return by(requests.withdraw, request_id=asked()[1].pk, reason="changed")

@@ -42,6 +42,7 @@ QUERIES = {
     "dead letters": (lambda: Delivery.objects.filter(dead_at__isnull=False).order_by("dead_at")[:50], ("delivery_dead",)),
     "requests whose time has run out": (lambda: queue.due(now=NOW), ("request_expiry",)),
     "requests that nobody has taken up": (lambda: queue.unattended(now=NOW), ("request_escalation", "request_expiry")),
+    "claims that are over": (lambda: queue.lapsed(now=NOW), ("request_claimed",)),
     "notices that are due": (lambda: notices.due(now=NOW)[:50], ("notice_due",)),
     "idempotency keys whose time is over": (lambda: keys.old(now=NOW)[:1000], ("accounts_idempotencykey_created_at",)),
     "a tenant's queue": (
