@@ -15,9 +15,6 @@ from audit.choices import Kind
 from audit.selectors import entries
 from core.literals import Literal
 
-#: What the clocks of several machines may differ by.
-SKEW = dt.timedelta(seconds=5)
-
 
 def obstacle(*, request: Request, user: User) -> str:
     """Return the rule that keeps `user` from deciding `request`; empty where none does."""
@@ -53,15 +50,21 @@ def role_of(*, request: Request, user: User) -> str:
     return ""
 
 
-def due(*, now: dt.datetime, limit: int = 100) -> QuerySet[Request]:
+def due(*, waited: float, limit: int = 100) -> QuerySet[Request]:
     """Return pending requests whose time has run out."""
-    rows: QuerySet[Request] = Request.objects.filter(status=Status.PENDING, expires_at__lte=now).order_by("expires_at")[:limit]
+    rows: QuerySet[Request] = Request.objects.filter(status=Literal(Status.PENDING), ends_after__lte=waited)
+    return rows.order_by("ends_after")[:limit]
+
+
+def uncounted(*, limit: int = 500) -> QuerySet[Request]:
+    """Return pending requests whose time is not counted yet."""
+    rows: QuerySet[Request] = Request.objects.filter(status=Literal(Status.PENDING), ends_after=None)[:limit]
     return rows
 
 
-def misdated(*, now: dt.datetime, limit: int = 100) -> QuerySet[Request]:
-    """Return pending requests whose time counts from a moment that is still to come: they were asked before a clock was set back."""
-    rows: QuerySet[Request] = Request.objects.filter(status=Status.PENDING, counts_from__gt=now + SKEW).order_by("counts_from")[:limit]
+def counted() -> QuerySet[Request]:
+    """Return pending requests whose time is counted."""
+    rows: QuerySet[Request] = Request.objects.filter(status=Literal(Status.PENDING), ends_after__isnull=False)
     return rows
 
 

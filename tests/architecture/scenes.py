@@ -30,6 +30,7 @@ Call = Callable[[], Any]
 Scene = Callable[[], Call]
 SCENES: dict[str, Scene] = {}
 LATER = NOW + dt.timedelta(days=3650)
+LONG = 3650 * 86400.0
 EARLIER = NOW - dt.timedelta(days=3650)
 SOURCE = """
 apiVersion: runbookpilot/v1
@@ -181,6 +182,12 @@ def asked() -> tuple[driven.World, Request]:
     return world, Request.objects.get()
 
 
+def counted() -> Request:
+    _, request = asked()
+    requests.begin_counting(asked=[request], actor=SETUP, now=NOW, waited=0.0)
+    return request
+
+
 @of(requests.ask)
 def _() -> Call:
     world, request = asked()
@@ -217,7 +224,7 @@ def _() -> Call:
 
 @of(requests.expire)
 def _() -> Call:
-    return by(requests.expire, request_id=asked()[1].pk, now=LATER)
+    return by(requests.expire, request_id=counted().pk, now=LATER, waited=LONG)
 
 
 @of(inventory.take_in)
@@ -238,19 +245,19 @@ def _() -> Call:
 
 @of(requests.expire_due)
 def _() -> Call:
-    asked()
-    return by(requests.expire_due, now=LATER)
+    counted()
+    return by(requests.expire_due, now=LATER, waited=LONG)
 
 
-@of(requests.redate)
+@of(requests.begin_counting)
 def _() -> Call:
-    return by(requests.redate, request_id=asked()[1].pk, now=EARLIER)
+    return by(requests.begin_counting, asked=[asked()[1]], now=EARLIER, waited=0.0)
 
 
 @of(requests.redate_all)
 def _() -> Call:
-    asked()
-    return by(requests.redate_all, now=EARLIER)
+    counted()
+    return by(requests.redate_all, now=EARLIER, waited=0.0)
 
 
 @of(requests.report)
