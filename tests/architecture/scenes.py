@@ -30,8 +30,6 @@ Call = Callable[[], Any]
 Scene = Callable[[], Call]
 SCENES: dict[str, Scene] = {}
 LATER = NOW + dt.timedelta(days=3650)
-LONG = 3650 * 86400.0
-EARLIER = NOW - dt.timedelta(days=3650)
 SOURCE = """
 apiVersion: runbookpilot/v1
 metadata: {id: look, name: Look, version: 1.0.0}
@@ -182,82 +180,9 @@ def asked() -> tuple[driven.World, Request]:
     return world, Request.objects.get()
 
 
-def counted() -> Request:
-    _, request = asked()
-    requests.begin_counting(asked=[request], actor=SETUP, now=NOW, waited=0.0)
-    return request
-
-
-@of(requests.ask)
-def _() -> Call:
-    world, request = asked()
-    return by(
-        requests.ask, tenant_id=world.tenant.pk, environment=world.environment, subject=("step", "other"), stream="execution:x",
-        title="x", document=request.document, labels={}, policy=requests.Policy(roles=["lead"]), expires_at=LATER,
-    )  # fmt: skip
-
-
-@of(requests.claim)
-def _() -> Call:
-    world, request = asked()
-    return by(requests.claim, request_id=request.pk, actor=world.analyst.actor())
-
-
-@of(requests.unclaim)
-def _() -> Call:
-    world, request = asked()
-    requests.claim(request_id=request.pk, actor=world.analyst.actor(), now=NOW)
-    return by(requests.unclaim, request_id=request.pk, actor=world.analyst.actor())
-
-
-@of(requests.unclaim_lapsed)
-def _() -> Call:
-    world, request = asked()
-    requests.claim(request_id=request.pk, actor=world.analyst.actor(), now=NOW)
-    return by(requests.unclaim_lapsed, now=LATER)
-
-
-@of(requests.withdraw)
-def _() -> Call:
-    return by(requests.withdraw, request_id=asked()[1].pk, reason="changed")
-
-
-@of(requests.expire)
-def _() -> Call:
-    return by(requests.expire, request_id=counted().pk, now=LATER, waited=LONG)
-
-
 @of(inventory.take_in)
 def _() -> Call:
     return by(inventory.take_in, tenant=factories.tenant(), rows=[{"host": "dc-1"}])
-
-
-@of(requests.escalate)
-def _() -> Call:
-    return by(requests.escalate, request_id=asked()[1].pk, now=LATER)
-
-
-@of(requests.escalate_due)
-def _() -> Call:
-    asked()
-    return by(requests.escalate_due, now=LATER)
-
-
-@of(requests.expire_due)
-def _() -> Call:
-    counted()
-    return by(requests.expire_due, now=LATER, waited=LONG)
-
-
-@of(requests.begin_counting)
-def _() -> Call:
-    return by(requests.begin_counting, asked=[asked()[1]], now=EARLIER, waited=0.0)
-
-
-@of(requests.redate_all)
-def _() -> Call:
-    counted()
-    return by(requests.redate_all, now=EARLIER, waited=0.0)
 
 
 @of(requests.report)

@@ -132,7 +132,7 @@ def test_claiming_names_who_looks_at_it_and_releasing_lets_go(world):
     world.receive()
     path = f"now/approvals/{world.pending().pk}/claim"
     told = world.act("analyst", path).content.decode()
-    assert ("Claimed by" in told, "given back to all in 14" in told) == (True, True)
+    assert ("Claimed by" in told, "given back to all in 15 min" in told) == (True, True)
     assert "acme-analyst claimed this request" in world.act("lead", path).content.decode()
     world.act("analyst", path, release="1")
     assert world.pending().claimed_by is None
