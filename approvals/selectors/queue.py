@@ -70,7 +70,7 @@ def counted() -> QuerySet[Request]:
 
 def lapsed(*, now: dt.datetime) -> QuerySet[Request]:
     """Return pending requests whose claim is over."""
-    rows: QuerySet[Request] = Request.objects.filter(status=Literal(Status.PENDING), claimed_until__lte=now)
+    rows: QuerySet[Request] = Request.objects.filter(status=Literal(Status.PENDING), claimed_until__lte=now).order_by("claimed_until")
     return rows
 
 
