@@ -2,6 +2,9 @@
 
 from django.db.models import TextChoices
 
+#: How often a notice is tried before it is given up.
+ATTEMPTS = 6
+
 
 class Status(TextChoices):
     """Where a request is; each word with its sentence."""

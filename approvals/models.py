@@ -5,7 +5,7 @@ from django.db import models
 
 from accounts.choices import Channel
 from accounts.models import Environment, Governed
-from approvals.choices import Occasion, OnTimeout, Outcome, Status, Verdict
+from approvals.choices import ATTEMPTS, Occasion, OnTimeout, Outcome, Status, Verdict
 from core import clock, ids
 
 
@@ -39,11 +39,12 @@ class Request(Governed):
     simulated = models.BooleanField(default=False, help_text="A queued simulation: approving runs it for real.")
     on_timeout = models.CharField(max_length=7, choices=OnTimeout, default=OnTimeout.HALT)
     expires_at = models.DateTimeField()
-    counts_from = models.DateTimeField(null=True, help_text="Since when its time counts: later than now where a clock was set back.")
+    ends_after = models.FloatField(null=True, help_text="The seconds `Waited` that end it; none before its time was begun to be counted.")
     escalates_at = models.DateTimeField(null=True, blank=True)
     escalated_at = models.DateTimeField(null=True, blank=True)
     claimed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     claimed_at = models.DateTimeField(null=True, blank=True)
+    claimed_until = models.DateTimeField(null=True, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
     decided_by_timeout = models.BooleanField(default=False)
     outcome = models.CharField(max_length=9, choices=Outcome, blank=True)
@@ -62,14 +63,33 @@ class Request(Governed):
             models.Index(fields=["tenant", "status", "expires_at"], name="request_queue"),
             models.Index(fields=["status", "expires_at"], name="request_expiry"),
             models.Index(
-                fields=["escalates_at"], condition=models.Q(status=Status.PENDING, escalated_at=None), name="request_escalation"
+                fields=["status", "escalates_at"], condition=models.Q(status=Status.PENDING, escalated_at=None), name="request_escalation"
             ),
-            models.Index(fields=["counts_from"], condition=models.Q(status=Status.PENDING), name="request_misdated"),
+            models.Index(
+                fields=["status", "claimed_until"],
+                condition=models.Q(status=Status.PENDING, claimed_until__isnull=False),
+                name="request_claimed",
+            ),
+            models.Index(fields=["status", "ends_after"], condition=models.Q(status=Status.PENDING), name="request_waited"),
             models.Index(fields=["subject_kind", "subject_id"], name="request_by_subject"),
         ]
 
     def __str__(self) -> str:
         return self.title
+
+
+class Waited(models.Model):
+    """The one row of how long people have been waited for. `uptime` is of `machine`, and was read when `seconds` had been seen to pass.
+
+    `began_at` is when that began, by the clock as it was when the times that people are shown last agreed with it.
+    """
+
+    ONLY = 1
+
+    seconds = models.FloatField(default=0.0)
+    machine = models.CharField(max_length=64, blank=True)
+    uptime = models.FloatField(default=0.0)
+    began_at = models.DateTimeField(null=True)
 
 
 class Decision(models.Model):
@@ -104,4 +124,6 @@ class Notice(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["request", "user", "occasion"], name="told_once_per_occasion")]
-        indexes = [models.Index(fields=["next_at"], condition=models.Q(sent_at__isnull=True), name="notice_due")]
+        indexes = [
+            models.Index(fields=["next_at"], condition=models.Q(sent_at__isnull=True, attempts__lt=ATTEMPTS), name="notice_due")
+        ]

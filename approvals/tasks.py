@@ -3,7 +3,8 @@
 import uuid
 
 from approvals.choices import Occasion
-from approvals.services import notices, requests
+from approvals.selectors import queue
+from approvals.services import notices, requests, waiting
 from audit.selectors.entries import EntryView
 from core import clock, tasks
 from core.actors import system
@@ -11,14 +12,20 @@ from core.actors import system
 
 def expire_due() -> int:
     """Let requests whose time has run out follow their time-out rule; return how many."""
-    actor, now = system("clock"), clock.now()
-    requests.redate_all(actor=actor, now=now)
-    return requests.expire_due(actor=actor, now=now)
+    # Those that are found were asked before it is looked how long was waited, so that none loses a moment.
+    asked = list(queue.uncounted())
+    actor, waited, now = system("clock"), waiting.look(), clock.now()
+    requests.begin_counting(asked=asked, actor=actor, now=now, waited=waited)
+    if not waiting.is_in_step(now=now, waited=waited) and not requests.redate_all(actor=actor, now=now, waited=waited):
+        waiting.is_now_in_step(now=now, waited=waited)
+    return requests.expire_due(actor=actor, now=now, waited=waited)
 
 
 def escalate_due() -> int:
-    """Escalate requests that nobody has taken up in half of their time; return how many."""
-    return requests.escalate_due(actor=system("clock"), now=clock.now())
+    """Give back what somebody claimed and left, and escalate what nobody has taken up in half of its time; return how many."""
+    actor, now = system("clock"), clock.now()
+    requests.unclaim_lapsed(actor=actor, now=now)
+    return requests.escalate_due(actor=actor, now=now)
 
 
 def tell_deciders(*, entry: EntryView) -> None:

@@ -4,6 +4,7 @@ A task that failed beside the journal is kept here too, and tried again in the s
 """
 
 import datetime as dt
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -46,13 +47,15 @@ def deliver(*, delivery_id: uuid.UUID, now: dt.datetime) -> bool:
     if row.attempts > ATTEMPTS:
         Delivery.objects.filter(id=row.id).update(attempts=ATTEMPTS, dead_at=now, error=row.error or KILLED)
         return False
+    began = time.monotonic()
     with tracing.trace(row.entry.trace_id if row.entry else ""):
         try:
             _run(row)
         except Exception as error:
             # Handlers are the isolation point between apps: whatever one raises is kept with the delivery.
             log.exception("delivery_failed", handler=row.handler, entry=str(row.entry_id))
-            _failed(row, error, now)
+            # It may have taken longer than its pause is, which is to come after it.
+            _failed(row, error, now + dt.timedelta(seconds=time.monotonic() - began))
             return False
     # Where a crash of the database brings it back, it is delivered again: handlers are safe to run twice.
     writes.write([], [writes.Delete([row])], durable=False)

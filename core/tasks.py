@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.utils.module_loading import import_string
 
 from core import tracing
@@ -126,6 +126,8 @@ def run_each(messages: Sequence[Message]) -> int:
     """Run tasks one after another in the caller's process, whether or not one fails; return how many did not."""
     done = 0
     for message in messages:
+        if ending():
+            break
         try:
             run(message.path, message.kwargs)
             done += 1
@@ -133,6 +135,38 @@ def run_each(messages: Sequence[Message]) -> int:
             # Each is independent of the others, and found again while it is due.
             log.exception("task_failed", task=message.path)
     return done
+
+
+def run_beside(messages: Sequence[Message]) -> int:
+    """Run tasks beside the caller, those of one path one after another; return for how many there was room.
+
+    A path of which some are still running has room for none.
+    """
+    by_path: dict[str, list[Message]] = {}
+    for message in messages:
+        by_path.setdefault(message.path, []).append(message)
+    return sum(_begun(path, many) for path, many in by_path.items())
+
+
+def _begun(path: str, messages: Sequence[Message]) -> int:
+    running = _beside.get(path)
+    if running is not None and running.is_alive():
+        return 0
+    # Whoever ends this process waits for it, and by `end` lets it come to its next safe point.
+    _beside[path] = threading.Thread(target=_run_beside, args=(messages,), name=f"beside {path}")
+    _beside[path].start()
+    return len(messages)
+
+
+def _run_beside(messages: Sequence[Message]) -> None:
+    try:
+        run_each(messages)
+    finally:
+        connections.close_all()
+
+
+#: What runs beside the caller, by its path.
+_beside: dict[str, threading.Thread] = {}
 
 
 def drop(message: Message) -> None:

@@ -18,7 +18,7 @@ UNTAKEN = 60.0
 class Work:
     """A task by its dotted path and the seconds between two runs. Each is idempotent and finds what is due by itself.
 
-    One that is `heavy` is handed to a worker where there are several; the others only look, and hand out what they find.
+    One that is `heavy` is handed to a worker, or embedded runs beside the tick; the others only look, and hand out what they find.
     """
 
     task: str

@@ -6,6 +6,8 @@ import threading
 
 import django
 
+from core import tasks
+
 
 def main() -> None:
     """Tick until told to end."""
@@ -25,6 +27,7 @@ def tick_until_told() -> None:
     tick = Tick()
     while not done.wait(0.25):
         tick()
+    tasks.end()
 
 
 if __name__ == "__main__":

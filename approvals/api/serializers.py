@@ -49,6 +49,7 @@ class RequestSerializer(serializers.Serializer[Request]):
     roles = serializers.ListField(child=serializers.CharField())
     four_eyes = serializers.BooleanField()
     claimed_by = serializers.CharField(allow_null=True)
+    claimed_until = serializers.DateTimeField(allow_null=True, help_text="When the claim ends by itself.")
     outcome = serializers.CharField(allow_blank=True)
     receipt = serializers.JSONField(allow_null=True)
     decisions = DecisionSerializer(many=True)

@@ -13,9 +13,7 @@ from approvals.choices import Status
 from approvals.models import Request
 from audit.choices import Kind
 from audit.selectors import entries
-
-#: What the clocks of several machines may differ by.
-SKEW = dt.timedelta(seconds=5)
+from core.literals import Literal
 
 
 def obstacle(*, request: Request, user: User) -> str:
@@ -52,22 +50,34 @@ def role_of(*, request: Request, user: User) -> str:
     return ""
 
 
-def due(*, now: dt.datetime, limit: int = 100) -> QuerySet[Request]:
+def due(*, waited: float, limit: int = 100) -> QuerySet[Request]:
     """Return pending requests whose time has run out."""
-    rows: QuerySet[Request] = Request.objects.filter(status=Status.PENDING, expires_at__lte=now).order_by("expires_at")[:limit]
+    rows: QuerySet[Request] = Request.objects.filter(status=Literal(Status.PENDING), ends_after__lte=waited)
+    return rows.order_by("ends_after")[:limit]
+
+
+def uncounted(*, limit: int = 500) -> QuerySet[Request]:
+    """Return pending requests whose time is not counted yet."""
+    rows: QuerySet[Request] = Request.objects.filter(status=Literal(Status.PENDING), ends_after=None)[:limit]
     return rows
 
 
-def misdated(*, now: dt.datetime, limit: int = 100) -> QuerySet[Request]:
-    """Return pending requests whose time counts from a moment that is still to come: they were asked before a clock was set back."""
-    rows: QuerySet[Request] = Request.objects.filter(status=Status.PENDING, counts_from__gt=now + SKEW).order_by("counts_from")[:limit]
+def counted() -> QuerySet[Request]:
+    """Return pending requests whose time is counted."""
+    rows: QuerySet[Request] = Request.objects.filter(status=Literal(Status.PENDING), ends_after__isnull=False)
+    return rows
+
+
+def lapsed(*, now: dt.datetime) -> QuerySet[Request]:
+    """Return pending requests whose claim is over."""
+    rows: QuerySet[Request] = Request.objects.filter(status=Literal(Status.PENDING), claimed_until__lte=now).order_by("claimed_until")
     return rows
 
 
 def unattended(*, now: dt.datetime, limit: int = 100) -> QuerySet[Request]:
     """Return pending requests that nobody has taken up in half of their time, and of which nobody was told again."""
     rows: QuerySet[Request] = Request.objects.filter(
-        status=Status.PENDING, escalated_at=None, claimed_by=None, escalates_at__lte=now
+        status=Literal(Status.PENDING), escalated_at=None, claimed_by=None, escalates_at__lte=now
     ).order_by("escalates_at")[:limit]
     return rows
 
@@ -105,6 +115,7 @@ def shape(request: Request) -> dict[str, Any]:
         "roles": request.roles,
         "four_eyes": request.four_eyes,
         "claimed_by": request.claimed_by.username if request.claimed_by else None,
+        "claimed_until": request.claimed_until,
         "outcome": request.outcome,
         "receipt": request.receipt,
         "decisions": [

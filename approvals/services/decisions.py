@@ -9,7 +9,7 @@ from accounts.models import User
 from approvals.choices import Status, Verdict
 from approvals.models import Decision, Request
 from approvals.selectors import queue
-from approvals.services import requests
+from approvals.services import requests, waiting
 from approvals.services.requests import MayNotDecide, NotPending
 from audit.choices import Kind
 from core.actors import Actor
@@ -71,7 +71,8 @@ def _check(request: Request, digest: str, now: dt.datetime) -> None:
         why = queue.why_withdrawn(request=request)
         told = f"{request.get_status_display().lower()} already{f': {why}' if why else ''}"
         raise NotPending(f"This request is {told.rstrip('.')}.", fields={"status": request.status})
-    if request.expires_at <= now:
+    # The clock may have been set since: its time is counted without one, once somebody has seen it.
+    if request.expires_at <= now and (request.ends_after is None or request.ends_after <= waiting.seconds()):
         raise NotPending("The time to decide this request has run out.")
     if digest != request.digest:
         raise Stale(fields={"digest": request.digest, "sent": digest[:64]})

@@ -14,22 +14,22 @@ import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from accounts.choices import Channel, Role
 from accounts.models import NotificationPreference
 from accounts.selectors import people
 from adapters import client, errors, guard
-from approvals.choices import Occasion, Status
+from approvals.choices import ATTEMPTS, Occasion, Status
 from approvals.models import Notice, Request
 from approvals.services import requests
 from audit.choices import Kind
 from core import canonical, clock
 from core.actors import system
+from core.literals import Literal
 
 log = structlog.get_logger(__name__)
 
-ATTEMPTS = 6
 HOLD = dt.timedelta(seconds=60)
 #: No pause is this long.
 FARTHEST = dt.timedelta(minutes=10)
@@ -54,12 +54,19 @@ def plan(*, request_id: uuid.UUID, now: dt.datetime, occasion: Occasion = Occasi
 
 def send_due(*, now: dt.datetime, limit: int = 50) -> int:
     """Send what is due, each claimed by one worker; return how many were sent."""
-    due = Notice.objects.filter(_due_at(now), sent_at=None, attempts__lt=ATTEMPTS).order_by("next_at")
     began = clock.now()
     # Each may take long: what is claimed is held from then on.
-    return sum(
-        _sent(pk, now + max(clock.now() - began, dt.timedelta(0))) for pk in list(due.values_list("pk", flat=True)[:limit])
-    )
+    return sum(_sent(pk, now + _since(began)) for pk in list(due(now=now).values_list("pk", flat=True)[:limit]))
+
+
+def due(*, now: dt.datetime) -> QuerySet[Notice]:
+    """Return the notices that are to be sent, longest overdue first."""
+    rows: QuerySet[Notice] = Notice.objects.filter(_due_at(now), sent_at=None, attempts__lt=Literal(ATTEMPTS)).order_by("next_at")
+    return rows
+
+
+def _since(began: dt.datetime) -> dt.timedelta:
+    return max(clock.now() - began, dt.timedelta(0))
 
 
 def _due_at(now: dt.datetime) -> Q:
@@ -71,6 +78,7 @@ def _sent(notice_id: uuid.UUID, now: dt.datetime) -> bool:
     claimed = Notice.objects.filter(_due_at(now), pk=notice_id, sent_at=None)
     if not claimed.update(next_at=now + HOLD, attempts=F("attempts") + 1):
         return False
+    began = clock.now()
     notice = Notice.objects.select_related("request__environment", "request__tenant", "user").get(pk=notice_id)
     if notice.request.status != Status.PENDING:
         Notice.objects.filter(pk=notice_id).update(attempts=ATTEMPTS, error="It was decided before.")
@@ -82,9 +90,8 @@ def _sent(notice_id: uuid.UUID, now: dt.datetime) -> bool:
         {Channel.MAIL: _mail, Channel.WEBHOOK: _webhook}[Channel(notice.channel)](notice, preference)
     except (errors.AdapterError, smtplib.SMTPException, OSError) as error:
         log.warning("notice_not_sent", notice=str(notice_id), error=type(error).__name__)
-        Notice.objects.filter(pk=notice_id).update(
-            error=str(error)[:500], next_at=now + dt.timedelta(seconds=5 * 2**notice.attempts)
-        )
+        pause = dt.timedelta(seconds=5 * 2**notice.attempts)
+        Notice.objects.filter(pk=notice_id).update(error=str(error)[:500], next_at=now + _since(began) + pause)
         return False
     with transaction.atomic():
         Notice.objects.filter(pk=notice_id).update(sent_at=clock.now(), error="")

@@ -2,17 +2,20 @@
 
 import dataclasses
 import datetime as dt
+import itertools
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.models import Environment, User
 from accounts.selectors import stops
 from approvals.choices import TRANSITIONS, OnTimeout, Outcome, Status
 from approvals.models import Request
 from approvals.selectors import queue
+from approvals.services import waiting
 from audit import journal
 from audit.choices import Kind
 from core import canonical, clock
@@ -40,6 +43,10 @@ class MayNotDecide(Forbidden):
     """You may not decide this request."""
 
     code = "may_not_decide"
+
+
+#: How long a claim lasts at most.
+CLAIM = dt.timedelta(minutes=15)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +104,6 @@ def ask(
             simulated=simulated,
             on_timeout=policy.on_timeout,
             expires_at=expires_at,
-            counts_from=now,
             escalates_at=now + (expires_at - now) / 2,
             created_at=now,
         )
@@ -106,7 +112,10 @@ def ask(
 
 
 def claim(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> Request:
-    """Say that one is working on a request; raises MayNotDecide or ClaimedByAnother."""
+    """Say that one is working on a request; raises MayNotDecide or ClaimedByAnother.
+
+    It ends by itself after half of the time that is left, so that others still have the rest, or after `CLAIM`.
+    """
     with transaction.atomic():
         request = locked(request_id)
         must_decide(request, _person(actor))
@@ -115,8 +124,9 @@ def claim(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> Request:
             raise ClaimedByAnother(f"{request.claimed_by} claimed this request.")
         if request.claimed_by_id is None:
             request.claimed_by_id, request.claimed_at = actor.user_id, now
-            request.save(update_fields=["claimed_by", "claimed_at"])
-            record(request, Kind.APPROVAL_CLAIMED, actor, now)
+            request.claimed_until = now + min(CLAIM, (request.expires_at - now) / 2)
+            request.save(update_fields=["claimed_by", "claimed_at", "claimed_until"])
+            record(request, Kind.APPROVAL_CLAIMED, actor, now, until=clock.iso(request.claimed_until))
     return request
 
 
@@ -128,10 +138,30 @@ def unclaim(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> Request
         if request.claimed_by_id not in (None, actor.user_id):
             raise ClaimedByAnother(f"{request.claimed_by} claimed this request.")
         if request.claimed_by_id is not None:
-            request.claimed_by_id, request.claimed_at = None, None
-            request.save(update_fields=["claimed_by", "claimed_at"])
+            _release(request)
             record(request, Kind.APPROVAL_RELEASED, actor, now)
     return request
+
+
+def unclaim_lapsed(*, actor: Actor, now: dt.datetime) -> int:
+    """Give every request back to all that somebody claimed and did not decide in the time of a claim; return how many."""
+    return sum(_lapsed(request.pk, actor, now) for request in queue.lapsed(now=now))
+
+
+def _lapsed(request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> bool:
+    with transaction.atomic():
+        request = locked(request_id)
+        if not queue.lapsed(now=now).filter(pk=request_id).exists():
+            return False
+        claimed_by = request.claimed_by.username if request.claimed_by else ""
+        _release(request)
+        record(request, Kind.APPROVAL_RELEASED, actor, now, claimed_by=claimed_by, why="the time of the claim has run out")
+    return True
+
+
+def _release(request: Request) -> None:
+    request.claimed_by_id, request.claimed_at, request.claimed_until = None, None, None
+    request.save(update_fields=["claimed_by", "claimed_at", "claimed_until"])
 
 
 def _person(actor: Actor) -> User | None:
@@ -159,14 +189,54 @@ def withdraw(*, request_id: uuid.UUID, reason: str, actor: Actor, now: dt.dateti
     return True
 
 
-def expire(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> bool:
+def begin_counting(*, asked: Sequence[Request], actor: Actor, now: dt.datetime, waited: float) -> int:
+    """Count the whole time of requests that were asked before so many seconds had been `waited`; return how many were redated.
+
+    That are those that somebody asked whose clock was wrong.
+    """
+    for request in asked:
+        whole = (request.expires_at - request.created_at).total_seconds()
+        Request.objects.filter(pk=request.pk, ends_after=None).update(ends_after=waited + whole)
+    return _redated(queue.counted().filter(pk__in=[request.pk for request in asked]), actor, now, waited)
+
+
+def redate_all(*, actor: Actor, now: dt.datetime, waited: float, limit: int = 500) -> int:
+    """Show people anew how long they have, where a clock was set since they were shown it; return of how many requests."""
+    return _redated(queue.counted(), actor, now, waited, limit)
+
+
+def _redated(rows: QuerySet[Request], actor: Actor, now: dt.datetime, waited: float, limit: int | None = None) -> int:
+    wrong = (row.pk for row in rows.only("expires_at", "ends_after") if abs(_shown_wrongly_by(row, now, waited)) > waiting.OFF)
+    return sum(_redate(request_id, actor, now, waited) for request_id in itertools.islice(wrong, limit))
+
+
+def _shown_wrongly_by(request: Request, now: dt.datetime, waited: float) -> dt.timedelta:
+    left = dt.timedelta(seconds=(request.ends_after or 0.0) - waited)
+    return now + left - request.expires_at
+
+
+def _redate(request_id: uuid.UUID, actor: Actor, now: dt.datetime, waited: float) -> bool:
+    with transaction.atomic():
+        request = locked(request_id)
+        if request.status != Status.PENDING:
+            return False
+        by = _shown_wrongly_by(request, now, waited)
+        request.expires_at += by
+        request.escalates_at = request.escalates_at + by if request.escalates_at else None
+        request.claimed_until = request.claimed_until + by if request.claimed_until else None
+        request.save(update_fields=["expires_at", "escalates_at", "claimed_until"])
+        record(request, Kind.APPROVAL_REDATED, actor, now, expires_at=clock.iso(request.expires_at), why="a clock was set")
+    return True
+
+
+def expire(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime, waited: float) -> bool:
     """Let a request whose time has run out follow its time-out rule; return whether it was still pending.
 
-    Approving by time-out counts as no person.
+    Its time is what was `waited`, whatever a clock says. Approving by time-out counts as no person.
     """
     with transaction.atomic():
         request = locked(request_id)
-        if request.status != Status.PENDING or request.expires_at > now:
+        if request.status != Status.PENDING or request.ends_after is None or request.ends_after > waited:
             return False
         # While an emergency stop stands nobody can approve, and no clock does.
         stopped = stops.standing(request.tenant_id) is not None
@@ -179,28 +249,9 @@ def expire(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> bool:
     return True
 
 
-def redate(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> bool:
-    """Give a request its whole time from now on, which was counted before a clock was set back; return whether that is so."""
-    with transaction.atomic():
-        request = locked(request_id)
-        if request.status != Status.PENDING or request.counts_from is None or request.counts_from <= now + queue.SKEW:
-            return False
-        by = request.counts_from - now
-        request.counts_from, request.expires_at = now, request.expires_at - by
-        request.escalates_at = request.escalates_at - by if request.escalates_at else None
-        request.save(update_fields=["counts_from", "expires_at", "escalates_at"])
-        record(request, Kind.APPROVAL_REDATED, actor, now, expires_at=clock.iso(request.expires_at), why="a clock was set back")
-    return True
-
-
-def redate_all(*, actor: Actor, now: dt.datetime) -> int:
-    """Count the time anew of every request that was asked before a clock was set back; return how many."""
-    return sum(redate(request_id=request.pk, actor=actor, now=now) for request in queue.misdated(now=now))
-
-
-def expire_due(*, actor: Actor, now: dt.datetime) -> int:
+def expire_due(*, actor: Actor, now: dt.datetime, waited: float) -> int:
     """Expire every request whose time has run out; return how many."""
-    return sum(expire(request_id=request.pk, actor=actor, now=now) for request in queue.due(now=now))
+    return sum(expire(request_id=request.pk, actor=actor, now=now, waited=waited) for request in queue.due(waited=waited))
 
 
 def escalate(*, request_id: uuid.UUID, actor: Actor, now: dt.datetime) -> bool:

@@ -38,6 +38,9 @@ class Alert(Governed):
     source_key = models.CharField(max_length=80, blank=True, help_text="Who sent it: the scope of `external_id`.")
     external_id = models.CharField(max_length=255, blank=True, help_text="The sender's own id of the alert, where it has one.")
     dedup_key = models.CharField(max_length=80)
+    edge_key = models.CharField(
+        max_length=80, blank=True, db_default="", default="", help_text="Without an id: the same on both sides of the edge of an hour."
+    )
     original = models.BinaryField()
     sha256 = models.CharField(max_length=64)
     batch_sha256 = models.CharField(max_length=64, blank=True)
@@ -58,7 +61,10 @@ class Alert(Governed):
     decided_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["tenant", "dedup_key"], name="alert_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "dedup_key"], name="alert_once"),
+            models.UniqueConstraint(fields=["tenant", "edge_key"], condition=~models.Q(edge_key=""), name="alert_once_at_edge"),
+        ]
         indexes = [
             models.Index(fields=["tenant", "-id"], name="alert_recent"),
             models.Index(fields=["tenant", "host", "-id"], name="alert_by_host"),

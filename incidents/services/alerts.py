@@ -17,6 +17,7 @@ from audit.choices import Kind
 from core import canonical, writes
 from core.actors import Actor
 from core.errors import DomainError, Invalid
+from core.literals import Literal
 from core.reads import Read
 from entities.choices import NodeKind
 from entities.services import graph
@@ -138,7 +139,7 @@ def _alert(item: reading.Item, door: _Door) -> tuple[Alert, extract.Extracted, s
     document = normalise.normalise(item.document)
     said = extract.extract(document, door.headers)
     external = identity.external_id(document)
-    key, before = identity.keys(document, source_key=door.source_key, external=external, now=door.now)
+    keys = identity.keys(document, source_key=door.source_key, external=external, now=door.now)
     alert = Alert(
         tenant=door.tenant,
         environment=door.environment,
@@ -146,7 +147,8 @@ def _alert(item: reading.Item, door: _Door) -> tuple[Alert, extract.Extracted, s
         trigger_source=extract.trigger_source(door.trigger_source, document, said.detectforge),
         source_key=door.source_key,
         external_id=external[:255],
-        dedup_key=key,
+        dedup_key=keys.own,
+        edge_key=keys.edge,
         original=item.original,
         sha256=canonical.sha256(item.original),
         batch_sha256=door.batch_sha256,
@@ -165,7 +167,7 @@ def _alert(item: reading.Item, door: _Door) -> tuple[Alert, extract.Extracted, s
         host=said.host,
         user=said.user,
     )
-    return alert, said, before
+    return alert, said, keys.before
 
 
 def _store(made: tuple[Alert, extract.Extracted, str], door: _Door) -> Accepted:
@@ -196,8 +198,9 @@ def _of_the_hour_before(key: str, door: _Door) -> Alert | None:
 
 
 def _holder(alert: Alert, door: _Door) -> Alert | None:
-    """Return the alert that has this one's key."""
-    return _read(_WITH_KEY.first(tenant=door.tenant.pk, key=alert.dedup_key))
+    """Return the alert that has one of this one's keys."""
+    found = _read(_WITH_KEY.first(tenant=door.tenant.pk, key=alert.dedup_key))
+    return found or (_read(_AT_EDGE.first(tenant=door.tenant.pk, key=alert.edge_key)) if alert.edge_key else None)
 
 
 def _read(found: tuple[uuid.UUID] | None) -> Alert | None:
@@ -205,6 +208,9 @@ def _read(found: tuple[uuid.UUID] | None) -> Alert | None:
 
 
 _WITH_KEY = Read(lambda tenant, key: Alert.objects.filter(tenant_id=tenant, dedup_key=key).values_list("id"))
+_AT_EDGE = Read(
+    lambda tenant, key: Alert.objects.exclude(edge_key=Literal("")).filter(tenant_id=tenant, edge_key=key).values_list("id")
+)
 _SINCE = Read(
     lambda tenant, key, since: (
         Alert.objects.filter(tenant_id=tenant, dedup_key=key, received_at__gt=since).order_by("id").values_list("id")[:1]

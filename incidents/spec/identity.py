@@ -1,5 +1,6 @@
 """When two alerts are one."""
 
+import dataclasses
 import datetime as dt
 from typing import Any
 
@@ -20,13 +21,25 @@ def external_id(document: Document) -> str:
     return "" if None in parts else "eve:" + ":".join(map(str, parts))
 
 
-def keys(document: Document, *, source_key: str, external: str, now: dt.datetime) -> tuple[str, str]:
-    """Return the key that the alert is stored under, and that of the hour before, empty where the sender has an id."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Keys:
+    """What no two alerts have in common. Of those after the first, empty where the sender has an id."""
+
+    own: str
+    #: That of the hour that begins at half past: the same on both sides of the edge of an hour, where `own` differs.
+    edge: str = ""
+    #: What `own` was in the hour before.
+    before: str = ""
+
+
+def keys(document: Document, *, source_key: str, external: str, now: dt.datetime) -> Keys:
+    """Return the keys of an alert that came at `now`."""
     if external:
-        return f"i:{canonical.digest([source_key, external])}", ""
+        return Keys(f"i:{canonical.digest([source_key, external])}")
     content = canonical.digest([source_key, without_moments(document)])
-    hour = int(now.timestamp() // WINDOW.total_seconds())
-    return f"c:{content}:{hour}", f"c:{content}:{hour - 1}"
+    halves = int(now.timestamp() // (WINDOW / 2).total_seconds())
+    hour, shifted = halves // 2, (halves + 1) // 2
+    return Keys(f"c:{content}:{hour}", f"c:{content}:{shifted}", f"c:{content}:{hour - 1}")
 
 
 def without_moments(document: Document) -> dict[str, Any]:

@@ -29,7 +29,6 @@ def link(*, execution_id: uuid.UUID, incident_id: uuid.UUID, actor: Actor, now: 
         execution.incident = incident
         execution.save(update_fields=["incident"])
         journaling.of_execution(execution, Kind.EXECUTION_LINKED, now=now, actor=actor, incident=str(incident.pk))
-        if execution.lease_owner:
-            # Whoever drives it reads it anew, so that what is asked from now on names the incident.
-            leases.wake(execution.pk, now=now)
+        # Whoever drives it, or has read it and is about to, reads it anew: what is asked from now on names the incident.
+        leases.wake(execution.pk, now=now)
     return execution

@@ -9,7 +9,7 @@ from runbookpilot import ticker
 @click.command("beat")
 def beat() -> None:
     """Find what is due every second, and hand it to the workers (production). Two of them do no harm."""
-    if settings.TASK_SPREAD == "core.tasks.run_each":
+    if settings.TASK_SPREAD != "runbookpilot.celery.spread":
         raise click.ClickException("RUNBOOKPILOT_TASKS is not celery: `runbookpilot up` runs everything, the ticker included.")
     click.echo("Looks for what is due every second.")
     ticker.tick_until_told()

@@ -6,14 +6,13 @@ from typing import Any
 from runbookpilot import queues
 from runbookpilot.settings.base import OPERATOR
 
-_EMBEDDED = "core.tasks.run_each"
-
-#: How a task reaches a worker, and how many of them at once are spread over workers.
-TASK_BACKEND, TASK_SPREAD = {
-    "q2": ("core.tasks.send_to_q2", _EMBEDDED),
+#: How a task reaches a worker, and what becomes of many that are found at once.
+WAYS = {
+    "q2": ("core.tasks.send_to_q2", "core.tasks.run_beside"),
     "celery": ("runbookpilot.celery.send", "runbookpilot.celery.spread"),
-    "inline": ("core.tasks.run_inline", _EMBEDDED),
-}[OPERATOR.tasks]
+    "inline": ("core.tasks.run_inline", "core.tasks.run_each"),
+}
+TASK_BACKEND, TASK_SPREAD = WAYS[OPERATOR.tasks]
 
 TASK_QUEUES = queues.TASK_QUEUES
 #: What keeps a task that failed.

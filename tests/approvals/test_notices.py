@@ -15,6 +15,7 @@ from django.test import Client
 from accounts.choices import Channel, Role
 from accounts.models import NotificationPreference
 from accounts.services import preferences
+from approvals import tasks
 from approvals.choices import Occasion
 from approvals.models import Notice, Request
 from approvals.selectors import queue
@@ -257,6 +258,13 @@ def test_nothing_is_escalated_in_the_first_half_of_its_time(request_):
 def test_what_somebody_works_on_is_not_escalated(world, request_):
     requests.claim(request_id=request_.pk, actor=world.analyst.actor(), now=clock.now())
     assert escalated(request_) == (0, 0)
+
+
+def test_what_somebody_claimed_and_left_is_escalated(world, request_, monkeypatch):
+    requests.claim(request_id=request_.pk, actor=world.analyst.actor(), now=clock.now())
+    half = clock.now() + HALF
+    monkeypatch.setattr(tasks.clock, "now", lambda: half)
+    assert tasks.escalate_due() == 1
 
 
 def test_what_was_decided_is_not_escalated(world, request_):

@@ -18,10 +18,21 @@ from tests.factories import NOW
 
 CLOCK = ENGINE
 LATE = NOW + TTL
+WHOLE = TTL.total_seconds()
 
 
 def act(verb, request, user=None, **given):
     return getattr(requests, verb)(request_id=request.pk, actor=user.actor() if user else ENGINE, now=NOW, **given)
+
+
+def counted(request):
+    requests.begin_counting(asked=[request], actor=CLOCK, now=NOW, waited=0.0)
+    return request
+
+
+def expire(request, waited=WHOLE):
+    """Look at a request when so much was waited since it was asked."""
+    return requests.expire(request_id=request.pk, actor=CLOCK, now=LATE, waited=waited)
 
 
 def test_what_is_asked_is_frozen_with_its_digest(tenant):
@@ -116,6 +127,36 @@ def test_a_claim_keeps_nobody_from_deciding(tenant):
     assert decide(request, tenant.bob).status == Status.APPROVED
 
 
+def lapse(now):
+    return requests.unclaim_lapsed(actor=CLOCK, now=now)
+
+
+def test_a_claim_that_was_left_is_given_back_and_says_so(tenant):
+    request = act("claim", tenant.ask(), tenant.ann)
+    assert [lapse(NOW + requests.CLAIM - dt.timedelta(seconds=1)), lapse(NOW + requests.CLAIM)] == [0, 1]
+    assert act("claim", request, tenant.bob).claimed_by == tenant.bob
+    assert Entry.objects.get(stream=request.stream, kind="approval:released").data["claimed_by"] == "acme-ann"
+
+
+def test_a_claim_leaves_others_half_of_the_time_that_was_left(tenant):
+    request, late = tenant.ask(), LATE - dt.timedelta(minutes=10)
+    requests.claim(request_id=request.pk, actor=tenant.ann.actor(), now=late)
+    assert [lapse(late + dt.timedelta(minutes=minutes)) for minutes in (4, 5)] == [0, 1]
+
+
+def test_a_claim_ends_though_a_clock_is_set_back(tenant):
+    act("claim", counted(tenant.ask()), tenant.ann)
+    back = NOW - dt.timedelta(hours=5)
+    requests.redate_all(actor=CLOCK, now=back, waited=0.0)
+    assert [lapse(back + requests.CLAIM / 2), lapse(back + requests.CLAIM)] == [0, 1]
+
+
+def test_what_was_decided_keeps_who_had_claimed_it(tenant):
+    request = act("claim", tenant.ask(), tenant.ann)
+    decide(request, tenant.ann)
+    assert lapse(LATE) == 0
+
+
 @pytest.mark.parametrize("approved", [True, False])
 def test_what_is_open_can_be_withdrawn(tenant, approved):
     request = tenant.ask()
@@ -141,66 +182,78 @@ def test_what_is_closed_is_not_withdrawn(tenant):
     ],
 )
 def test_a_time_out_follows_its_rule(tenant, rule, status, kind):
-    request = tenant.ask(on_timeout=rule)
-    assert requests.expire(request_id=request.pk, actor=CLOCK, now=LATE)
+    request = counted(tenant.ask(on_timeout=rule))
+    assert expire(request)
     request.refresh_from_db()
     assert (request.status, request.decided_by_timeout, kinds(request)[-1]) == (status, True, kind)
     assert Entry.objects.filter(stream=request.stream).latest("seq").data["on_timeout"] == rule
 
 
 def test_a_time_out_is_nobody_s_decision(tenant):
-    request = tenant.ask(on_timeout=OnTimeout.APPROVE)
-    requests.expire(request_id=request.pk, actor=CLOCK, now=LATE)
+    request = counted(tenant.ask(on_timeout=OnTimeout.APPROVE))
+    assert expire(request)
     assert not request.decisions.exists()
 
 
 def test_what_was_only_rehearsed_is_never_approved_by_time_out(tenant):
-    request = tenant.ask(on_timeout=OnTimeout.APPROVE, simulated=True)
-    requests.expire(request_id=request.pk, actor=CLOCK, now=LATE)
+    request = counted(tenant.ask(on_timeout=OnTimeout.APPROVE, simulated=True))
+    expire(request)
     request.refresh_from_db()
     assert request.status == Status.EXPIRED
 
 
 def test_nothing_expires_before_its_time(tenant):
-    request = tenant.ask()
-    assert not requests.expire(request_id=request.pk, actor=CLOCK, now=LATE - dt.timedelta(microseconds=1))
+    request = counted(tenant.ask())
+    assert not expire(request, WHOLE - 0.001)
     assert kinds(request) == ["approval:requested"]
 
 
 def test_what_is_decided_does_not_expire(tenant):
-    request = decide(tenant.ask(), tenant.ann)
-    assert not requests.expire(request_id=request.pk, actor=CLOCK, now=LATE)
+    request = decide(counted(tenant.ask()), tenant.ann)
+    assert not expire(request)
+
+
+def test_what_nobody_has_begun_to_count_does_not_expire(tenant):
+    assert not expire(tenant.ask(), 10 * WHOLE)
+
+
+def expire_due(waited=WHOLE):
+    return requests.expire_due(actor=CLOCK, now=LATE, waited=waited)
 
 
 def test_everything_due_expires_and_nothing_else(tenant):
-    due = [tenant.ask(), tenant.ask()]
-    decided, later = decide(tenant.ask(), tenant.ann), tenant.ask()
-    Request.objects.filter(pk=later.pk).update(expires_at=LATE + TTL)
-    assert requests.expire_due(actor=CLOCK, now=LATE) == 2
+    due = [counted(tenant.ask()), counted(tenant.ask())]
+    decided, later = decide(counted(tenant.ask()), tenant.ann), counted(tenant.ask())
+    Request.objects.filter(pk=later.pk).update(ends_after=2 * WHOLE)
+    assert expire_due() == 2
     assert set(Request.objects.filter(status=Status.EXPIRED)) == set(due)
     assert Request.objects.get(pk=decided.pk).status == Status.APPROVED
 
 
 def test_expiring_again_expires_nothing(tenant):
-    tenant.ask()
-    requests.expire_due(actor=CLOCK, now=LATE)
-    assert requests.expire_due(actor=CLOCK, now=LATE) == 0
+    counted(tenant.ask())
+    assert [expire_due(), expire_due()] == [1, 0]
 
 
-def test_a_clock_that_is_set_back_gives_a_request_its_whole_time_once_more_and_no_more(tenant):
-    request, back = tenant.ask(), NOW - 5 * TTL
-    assert requests.redate_all(actor=CLOCK, now=back) == 1
-    assert requests.redate_all(actor=CLOCK, now=back) == 0
+@pytest.mark.parametrize("by", [dt.timedelta(hours=-5), dt.timedelta(hours=5)])
+def test_a_clock_that_is_set_has_people_shown_anew_how_long_they_have(tenant, by):
+    request = counted(tenant.ask())
+    assert [requests.redate_all(actor=CLOCK, now=NOW + by, waited=0.0) for _ in range(2)] == [1, 0]
     request.refresh_from_db()
-    assert (request.expires_at, request.escalates_at) == (back + TTL, back + TTL / 2)
+    assert (request.expires_at, request.escalates_at) == (LATE + by, NOW + by + TTL / 2)
     assert kinds(request) == ["approval:requested", "approval:redated"]
-    assert requests.expire_due(actor=CLOCK, now=back + TTL) == 1
 
 
-def test_the_time_of_a_request_is_left_alone_where_no_clock_was_set_back(tenant):
-    request = tenant.ask()
-    assert requests.redate_all(actor=CLOCK, now=NOW) == 0
-    assert Request.objects.get(pk=request.pk).expires_at == request.expires_at
+def test_one_that_was_asked_by_a_clock_that_is_wrong_has_its_whole_time(tenant):
+    request, right = tenant.ask(), NOW + dt.timedelta(hours=5)
+    assert requests.begin_counting(asked=[request], actor=CLOCK, now=right, waited=7.0) == 1
+    request.refresh_from_db()
+    assert (request.ends_after, request.expires_at) == (7.0 + WHOLE, right + TTL)
+
+
+def test_what_people_are_shown_is_left_alone_where_no_clock_was_set(tenant):
+    counted(tenant.ask())
+    assert requests.redate_all(actor=CLOCK, now=NOW + TTL / 2, waited=WHOLE / 2) == 0
 
 
 def report(request, outcome, receipt=None):
@@ -233,8 +286,8 @@ def test_no_status_leads_back_to_pending():
 
 
 def test_during_a_stop_nothing_is_approved_by_time_out(tenant):
-    request = tenant.ask(on_timeout="approve")
+    request = counted(tenant.ask(on_timeout="approve"))
     stops.engage(tenant=tenant.tenant, reason="r", actor=factories.SETUP, now=NOW)
-    requests.expire(request_id=request.pk, actor=ENGINE, now=NOW + TTL)
+    assert expire(request)
     request.refresh_from_db()
     assert request.status == Status.EXPIRED

@@ -30,7 +30,6 @@ Call = Callable[[], Any]
 Scene = Callable[[], Call]
 SCENES: dict[str, Scene] = {}
 LATER = NOW + dt.timedelta(days=3650)
-EARLIER = NOW - dt.timedelta(days=3650)
 SOURCE = """
 apiVersion: runbookpilot/v1
 metadata: {id: look, name: Look, version: 1.0.0}
@@ -181,69 +180,9 @@ def asked() -> tuple[driven.World, Request]:
     return world, Request.objects.get()
 
 
-@of(requests.ask)
-def _() -> Call:
-    world, request = asked()
-    return by(
-        requests.ask, tenant_id=world.tenant.pk, environment=world.environment, subject=("step", "other"), stream="execution:x",
-        title="x", document=request.document, labels={}, policy=requests.Policy(roles=["lead"]), expires_at=LATER,
-    )  # fmt: skip
-
-
-@of(requests.claim)
-def _() -> Call:
-    world, request = asked()
-    return by(requests.claim, request_id=request.pk, actor=world.analyst.actor())
-
-
-@of(requests.unclaim)
-def _() -> Call:
-    world, request = asked()
-    requests.claim(request_id=request.pk, actor=world.analyst.actor(), now=NOW)
-    return by(requests.unclaim, request_id=request.pk, actor=world.analyst.actor())
-
-
-@of(requests.withdraw)
-def _() -> Call:
-    return by(requests.withdraw, request_id=asked()[1].pk, reason="changed")
-
-
-@of(requests.expire)
-def _() -> Call:
-    return by(requests.expire, request_id=asked()[1].pk, now=LATER)
-
-
 @of(inventory.take_in)
 def _() -> Call:
     return by(inventory.take_in, tenant=factories.tenant(), rows=[{"host": "dc-1"}])
-
-
-@of(requests.escalate)
-def _() -> Call:
-    return by(requests.escalate, request_id=asked()[1].pk, now=LATER)
-
-
-@of(requests.escalate_due)
-def _() -> Call:
-    asked()
-    return by(requests.escalate_due, now=LATER)
-
-
-@of(requests.expire_due)
-def _() -> Call:
-    asked()
-    return by(requests.expire_due, now=LATER)
-
-
-@of(requests.redate)
-def _() -> Call:
-    return by(requests.redate, request_id=asked()[1].pk, now=EARLIER)
-
-
-@of(requests.redate_all)
-def _() -> Call:
-    asked()
-    return by(requests.redate_all, now=EARLIER)
 
 
 @of(requests.report)

@@ -9,7 +9,8 @@ from incidents.services import incidents
 from playbooks_app.models import Playbook, PlaybookVersion
 from playbooks_app.services import closing, executions, linking, playbooks, uncertain
 from tests import factories
-from tests.architecture.scenes import MANUAL, SCENES, SOURCE, Call, by, of
+from tests.architecture.scenes import MANUAL, SOURCE, Call, by, of
+from tests.architecture.scenes_of_requests import SCENES
 from tests.factories import NOW, SETUP
 from tests.playbooks_app.executions import worlds as driven
 

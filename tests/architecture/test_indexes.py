@@ -14,8 +14,10 @@ from accounts.services import keys
 from adapters.models import Call
 from approvals.models import Notice, Request
 from approvals.selectors import queue
+from approvals.services import notices
 from audit.models import Delivery, Entry, EntryRef
 from core import clock
+from core.literals import Literal
 from entities.models import Link
 from entities.services import graph
 from incidents.models import Alert
@@ -38,9 +40,11 @@ QUERIES = {
         ("delivery_due",),
     ),
     "dead letters": (lambda: Delivery.objects.filter(dead_at__isnull=False).order_by("dead_at")[:50], ("delivery_dead",)),
-    "requests whose time has run out": (lambda: queue.due(now=NOW), ("request_expiry",)),
+    "requests whose time has run out": (lambda: queue.due(waited=7.0), ("request_waited",)),
+    "requests whose time is not counted yet": (queue.uncounted, ("request_waited",)),
     "requests that nobody has taken up": (lambda: queue.unattended(now=NOW), ("request_escalation", "request_expiry")),
-    "notices that are due": (lambda: Notice.objects.filter(sent_at=None, next_at__lte=NOW).order_by("next_at")[:50], ("notice_due",)),
+    "claims that are over": (lambda: queue.lapsed(now=NOW), ("request_claimed",)),
+    "notices that are due": (lambda: notices.due(now=NOW)[:50], ("notice_due",)),
     "idempotency keys whose time is over": (lambda: keys.old(now=NOW)[:1000], ("accounts_idempotencykey_created_at",)),
     "a tenant's queue": (
         lambda: Request.objects.filter(tenant=ID, status="pending").order_by("expires_at")[:26],
@@ -62,6 +66,10 @@ QUERIES = {
     ),
     "the executions of an incident": (lambda: Execution.objects.filter(incident=ID), ("execution_of_incident",)),
     "an alert that came before": (lambda: Alert.objects.filter(tenant_id=ID, dedup_key="x").values_list("id"), ("alert_once", *ALIKE_WHEN_EMPTY)),
+    "an alert that came before, beyond the edge of an hour": (
+        lambda: Alert.objects.exclude(edge_key=Literal("")).filter(tenant_id=ID, edge_key="x").values_list("id"),
+        ("alert_once_at_edge", *ALIKE_WHEN_EMPTY),
+    ),
     "what an alert speaks of": (
         lambda: graph.known(tenant=ID, kinds=["host", "user"], keys=["h1", "u1", "u2"]),
         ("node_once_per_tenant",),
@@ -117,6 +125,12 @@ def test_what_a_model_declares_is_in_the_database(model):
         there = connection.introspection.get_constraints(cursor, model._meta.db_table)
     declared = {one.name for one in (*model._meta.indexes, *model._meta.constraints)}
     assert declared <= set(there)
+
+
+@pytest.mark.django_db
+def test_the_index_of_notices_that_are_due_holds_none_that_were_given_up():
+    given_up = Notice.objects.filter(sent_at=None, attempts__gte=Literal(6), next_at__lte=NOW).order_by("next_at")
+    assert "notice_due" not in plan(given_up)
 
 
 @pytest.mark.django_db

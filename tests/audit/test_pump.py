@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import time
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,19 @@ def test_one_that_fails_is_tried_again_later_without_its_secret(delivery: Delive
     row = fail(delivery)
     assert (row.attempts, row.dead_at, row.next_at > clock.now()) == (1, None, True)
     assert "abcdefgh1234" not in row.error
+
+
+def test_one_that_failed_slowly_has_its_whole_pause_after_that(delivery: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, real = clock.now(), time.monotonic
+
+    def fails_slowly(*, entry: Any) -> None:
+        monkeypatch.setattr(time, "monotonic", lambda: real() + 60)
+        broken(entry=entry)
+
+    monkeypatch.setattr("tests.audit.test_pump.seen", fails_slowly)
+    assert not pump.deliver(delivery_id=delivery.pk, now=began)
+    delivery.refresh_from_db()
+    assert delivery.next_at >= began + dt.timedelta(seconds=60) + pump._pause(1)
 
 
 def test_one_that_gave_up_is_kept_as_a_dead_letter(delivery: Delivery) -> None:

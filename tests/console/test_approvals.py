@@ -131,7 +131,8 @@ def test_another_tenants_request_is_not_decided_in_bulk(world):
 def test_claiming_names_who_looks_at_it_and_releasing_lets_go(world):
     world.receive()
     path = f"now/approvals/{world.pending().pk}/claim"
-    assert "Claimed by" in world.act("analyst", path).content.decode()
+    told = world.act("analyst", path).content.decode()
+    assert ("Claimed by" in told, "given back to all in 15 min" in told) == (True, True)
     assert "acme-analyst claimed this request" in world.act("lead", path).content.decode()
     world.act("analyst", path, release="1")
     assert world.pending().claimed_by is None

@@ -112,6 +112,32 @@ def test_without_an_id_the_same_content_within_an_hour_is_one(tenant: Tenant, mi
     assert send(tenant, again, now=start + dt.timedelta(minutes=minutes)).accepted[0].duplicate is duplicate
 
 
+def test_an_alert_is_one_whose_second_copy_is_looked_at_before_the_first_is_stored(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    edge, document, insert = NOW.replace(minute=0, second=0), {"a": 1}, alerts._insert
+
+    def first_of_all(*given: Any) -> None:
+        monkeypatch.setattr(alerts, "_insert", insert)
+        send(tenant, document, now=edge - dt.timedelta(seconds=30))
+        insert(*given)
+
+    monkeypatch.setattr(alerts, "_insert", first_of_all)
+    assert send(tenant, document, now=edge + dt.timedelta(seconds=30)).accepted[0].duplicate
+    assert Alert.objects.get().duplicates == 1
+
+
+@pytest.mark.parametrize("at", [0, 30])
+def test_an_alert_that_comes_again_to_a_server_whose_clock_is_behind_is_one(tenant: Tenant, at: int) -> None:
+    edge = NOW.replace(minute=at, second=0)
+    send(tenant, {"a": 1}, now=edge + dt.timedelta(seconds=2))
+    assert send(tenant, {"a": 1}, now=edge - dt.timedelta(seconds=2)).accepted[0].duplicate
+
+
+def test_of_the_same_content_every_half_hour_one_an_hour_is_an_alert_of_its_own(tenant: Tenant) -> None:
+    start = NOW.replace(minute=20)
+    sent = [send(tenant, {"a": 1}, now=start + n * dt.timedelta(minutes=30)).accepted[0] for n in range(6)]
+    assert [accepted.duplicate for accepted in sent] == [False, True] * 3
+
+
 def test_the_journal_keeps_digests_and_no_content(tenant: Tenant) -> None:
     row = one(tenant, {"event": {"id": "s"}, "user": {"name": "secret-person"}})
     (entry,) = entries.of_stream(f"alert:{row.pk}")

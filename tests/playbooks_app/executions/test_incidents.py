@@ -10,9 +10,11 @@ from accounts.services import stops
 from adapters.models import AdapterInstance
 from audit.choices import Kind
 from audit.selectors import entries
+from core import clock
 from incidents.models import Alert, Incident
-from incidents.services import alerts
+from incidents.services import alerts, incidents
 from playbooks_app.models import Execution, Playbook, StepRun
+from playbooks_app.services import leases, linking
 from tests import factories
 from tests.playbooks_app.executions import worlds
 from tests.playbooks_app.executions.worlds import World, driven, step
@@ -71,6 +73,24 @@ def test_the_execution_s_stream_says_so_and_the_incident_s_too(world: World) -> 
 def test_what_is_asked_afterwards_names_the_incident(world: World) -> None:
     on_alert(world, DECLARE, {**worlds.WRITE, "needs": ["declare"]})
     declared = Incident.objects.get()
+    assert worlds.Request.objects.get().labels["incident"] == str(declared.pk)
+
+
+def test_what_is_asked_names_an_incident_that_was_linked_between_reading_and_taking(
+    world: World, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.TASK_BACKEND = "core.tasks.drop"
+    execution, acquire = world.begin(worlds.WRITE), leases.acquire
+    by: dict[str, Any] = {"actor": factories.SETUP, "now": clock.now()}
+    declared = incidents.declare(tenant=world.tenant, environment=world.environment, title="Theirs", **by)
+
+    def linked_first(*given: Any, **named: Any) -> leases.Lease | None:
+        monkeypatch.setattr(leases, "acquire", acquire)
+        linking.link(execution_id=execution.pk, incident_id=declared.pk, **by)
+        return acquire(*given, **named)
+
+    monkeypatch.setattr(leases, "acquire", linked_first)
+    driven(execution)
     assert worlds.Request.objects.get().labels["incident"] == str(declared.pk)
 
 
