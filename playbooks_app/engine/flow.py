@@ -21,18 +21,20 @@ def _may_start(state: State, step: Step, now: dt.datetime) -> bool:
 
 
 def left_out(state: State, step: Step) -> str:
-    """Return the decision that left `step` out; empty where none did.
+    """Return in words which decision left `step` out; empty where none did.
 
-    A step is left out where it stands in branches of decisions, and all decisions that name it have chosen others.
+    A step is left out where it stands in branches of decisions, and all decisions that name it have chosen others, or have
+    ended without a choice.
     """
     naming = [other for other in state.playbook.steps if other.kind is StepKind.DECISION and _names(other, step.id)]
     if not naming:
         return ""
     for decision in naming:
         run = state.steps[decision.id]
-        if run.status is not StepStatus.COMPLETED or step.id in decision.branches.get(run.decision, ()):
+        if run.status not in ENDED or step.id in decision.branches.get(run.decision, ()):
             return ""
-    return naming[-1].id
+    last = naming[-1]
+    return f"{last.id} chose {'another' if state.steps[last.id].decision else 'no'} branch"
 
 
 def halting(state: State) -> str:

@@ -19,9 +19,9 @@ FOR_ALL: Mapping[Way, Literal["run", "ask", "simulate"]] = {Way.RUN: "run", Way.
 
 def start(state: State, step: Step) -> Command:
     """Return what starting `step` means; a mistake in one of its expressions fails it, by its rule for errors."""
-    decision = flow.left_out(state, step)
-    if decision:
-        return model.Skip(step.id, why=f"{decision} chose another branch")
+    why = flow.left_out(state, step)
+    if why:
+        return model.Skip(step.id, why=why)
     try:
         return _begun(state, step)
     except expressions.ExpressionError as error:

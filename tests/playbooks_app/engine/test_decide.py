@@ -102,6 +102,13 @@ def test_a_decision_skips_what_stands_only_in_other_branches():
     assert command == model.Skip("a", why="v chose another branch")
 
 
+@pytest.mark.parametrize("status", [S.FAILED, S.SKIPPED])
+def test_a_decision_that_ended_without_a_choice_skips_all_of_its_branches(status):
+    of = playbook({**VERDICT, "on_error": "continue"}, act("a"), act("b", needs=[]))
+    commands = next_of(state(of, steps={"v": StepState(status=status)}))
+    assert commands == [model.Skip("a", why="v chose no branch"), model.Skip("b", why="v chose no branch")]
+
+
 def test_skipping_does_not_spread():
     chosen = StepState(status=S.COMPLETED, decision="good")
     of = playbook(VERDICT, act("a"), act("b"), act("c", needs=["a"]))

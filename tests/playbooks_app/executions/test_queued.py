@@ -1,6 +1,7 @@
 """What was rehearsed and queued for one click: how long it can be clicked, and what a late click is told."""
 
 import pytest
+import time_machine
 
 from approvals.models import Request
 from approvals.services import decisions
@@ -9,6 +10,7 @@ from audit.selectors import entries
 from core import clock
 from playbooks_app.models import Execution
 from playbooks_app.services import closing, executions
+from tests.playbooks_app.executions.people import LATER
 from tests.playbooks_app.executions.worlds import BACK, READ, WRITE, driven, step, writes
 
 MANUAL = {"id": "tell", "kind": "manual", "instructions": "x"}
@@ -159,11 +161,10 @@ def test_what_was_queued_below_stays_when_a_person_ends_the_execution_above_as_d
 
 
 def test_one_that_was_to_be_tried_again_when_it_was_cancelled_is_not_looked_at_for_ever(world, laboratory, ask):
-    retry = {"retry": {"attempts": 2, "backoff": "1ms"}}
-    execution = driven(world.begin({"id": "a", "action": "lab.looked", "with": {"what": "a"}, **retry}, MANUAL, level="L2"))
+    execution = driven(world.begin({"id": "a", "action": "lab.looked", "with": {"what": "a"}, **LATER}, MANUAL, level="L2"))
     laboratory.answers.append("down")
     world.decide()
     driven(execution)
-    assert step(execution, "a").retry_at is not None
     assert ask(executions.cancel, execution).status == "cancelled"
-    assert driven(execution).wake_at is None
+    with time_machine.travel(step(execution, "a").retry_at, tick=False):
+        assert driven(execution).wake_at is None
