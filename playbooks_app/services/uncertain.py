@@ -66,7 +66,7 @@ def _happened(execution: Execution, run: StepRun, now: dt.datetime) -> None:
         undone = run.undo_of
         steps.place(execution, undone, StepStatus.ROLLED_BACK, now, undone_by=str(run.pk))
         _report(_gathered(execution, undone, now), Outcome.UNDONE, now)
-    elif _has_ended(execution, run):
+    elif is_over(execution, run):
         _settled(run, now)
     else:
         _report(run, Outcome.EXECUTED, now)
@@ -84,7 +84,7 @@ def _gathered(execution: Execution, undone: StepRun, now: dt.datetime) -> StepRu
 
 def _begin_anew(execution: Execution, run: StepRun, actor: Actor, now: dt.datetime, data: dict[str, str]) -> None:
     queued, back = outcomes.was_queued(run) or run.mode == StepMode.SIMULATED, StepStatus.NOT_STARTED
-    if _has_ended(execution, run) and not queued:
+    if is_over(execution, run) and not queued:
         run.error = None
         steps.place(execution, run, StepStatus.CANCELLED, now, actor=actor, **data)
         _settled(run, now)
@@ -106,7 +106,7 @@ def _begin_anew(execution: Execution, run: StepRun, actor: Actor, now: dt.dateti
     journaling.of_step(execution, run, Kind.STEP_WAITING, now=now, actor=actor, **data)
 
 
-def _has_ended(execution: Execution, run: StepRun) -> bool:
+def is_over(execution: Execution, run: StepRun) -> bool:
     """Return whether nothing starts any more that is like this step: undos start until all are made."""
     return execution.status in FINAL_EXECUTION or (execution.status == ExecutionStatus.ROLLING_BACK and run.undo_of_id is None)
 

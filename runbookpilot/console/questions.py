@@ -4,11 +4,13 @@ import dataclasses
 from typing import Any
 
 from adapters import registry
+from adapters.errors import NoOtherTry
 from adapters.models import Call
 from approvals.models import Request
 from core.errors import DomainError
 from playbooks_app.choices import StepStatus
 from playbooks_app.models import StepRun
+from playbooks_app.services import uncertain
 
 #: Parameters by which a write's target is known.
 TARGETS = ("host", "ip", "domain", "user", "username", "path", "file")
@@ -28,7 +30,10 @@ ASKED = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Question:
-    """The question about one step: its words, the answers in words, and what is known of the call."""
+    """The question about one step: its words, the answers in words, and what is known of the call.
+
+    One that is `over` starts nothing anew: its execution has ended, or ends when it is answered.
+    """
 
     step: StepRun
     words: str
@@ -38,6 +43,7 @@ class Question:
     request: Request | None
     look: str
     queued: bool
+    over: bool
 
 
 def of(step: StepRun | None) -> Question | None:
@@ -48,7 +54,9 @@ def of(step: StepRun | None) -> Question | None:
     consent = step.iteration_of.approval_id if step.iteration_of else step.approval_id
     request = Request.objects.prefetch_related("decisions").filter(pk=consent).first() if consent else None
     words, yes, no = _words(step)
-    return Question(step, words, yes, no, call, request, _look(call), bool(request and request.simulated))
+    queued = bool(request and request.simulated)
+    over = not queued and (uncertain.is_over(step.execution, step) or (step.error or {}).get("seen", {}).get("code") == NoOtherTry.code)
+    return Question(step, words, yes, no, call, request, _look(call), queued, over)
 
 
 def _words(step: StepRun) -> tuple[str, str, str]:

@@ -87,3 +87,13 @@ def test_looking_again_needs_none(asked):
 def test_a_viewer_answers_nothing(asked):
     assert "You may not do this" in say(asked, "happened", "viewer", reason="x")
     assert step(asked).status == "uncertain"
+
+
+def test_after_the_end_the_question_stands_and_no_starts_nothing_anew(asked):
+    asked.act("analyst", f"now/executions/{asked.execution().pk}/act", act="cancel", reason="false alarm")
+    assert asked.drive().status == "cancelled"
+    text = page(asked)
+    assert "The step counts as cancelled, and nothing is sent again." in text
+    assert "starts anew" not in text
+    say(asked, "not_happened", reason="the console shows it running")
+    assert step(asked).status == "cancelled"
