@@ -29,6 +29,7 @@ from tests.chaos import aftermath
 from tests.chaos.houses import SHAPES, House
 from tests.chaos.people import Crowd, Record
 from tests.chaos.tree import ROOT, free_port
+from tests.chaos.vendor import STATUS
 
 #: A lease is 30 seconds: a worker that is frozen for longer wakes up without it.
 FROZEN = 36.0
@@ -275,7 +276,7 @@ def _pass(shape: str, wish: Wish, folder: Path, told: Telling) -> int:
 
 def table(told: Telling, house: House, storm: Storm, crowd: Crowd, seconds: dict[str, float], found: list[str]) -> None:
     """Print the numbers, and what does not hold."""
-    lines = crowd.record.lines()
+    lines = [line for line in crowd.record.lines() if line["action"] != STATUS]
     manners = Counter(line["told"] + (" (known key)" if line["repeated"] else "") for line in lines)
     rows = [
         ("alerts accepted", len(crowd.accepted)),
