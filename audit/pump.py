@@ -112,7 +112,7 @@ def keep(path: str, arguments: Mapping[str, Any], error: Exception) -> None:
     """Keep a task that failed, so that it is tried again, and is a dead letter in the end; one that is kept stays as it is."""
     if path in OWN:
         return
-    key = canonical.digest({"path": path, "arguments": arguments})
+    key = _key(path, arguments)
     if Delivery.objects.filter(key=key).exists() or Delivery.objects.filter(entry=None).count() >= MOST_TASKS:
         return
     now, known = clock.now(), _covered(path)
@@ -126,6 +126,18 @@ def keep(path: str, arguments: Mapping[str, Any], error: Exception) -> None:
             row.save(force_insert=True)
     except IntegrityError:
         log.debug("failed_task_is_kept_already", task=path)
+
+
+def forget(path: str, arguments: Mapping[str, Any]) -> None:
+    """Forget a task that is kept because it failed, or was given up: what it was to do has been done since."""
+    rows = Delivery.objects.filter(key=_key(path, arguments))
+    # Where there is none, which is nearly always, nobody waits for a lock.
+    if rows.exists():
+        rows.delete()
+
+
+def _key(path: str, arguments: Mapping[str, Any]) -> str:
+    return canonical.digest({"path": path, "arguments": arguments})
 
 
 def _run(row: Delivery) -> None:

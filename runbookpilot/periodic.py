@@ -6,6 +6,7 @@ import time
 import structlog
 from django.db import close_old_connections
 
+from audit import pump
 from core import tasks
 
 log = structlog.get_logger(__name__)
@@ -58,6 +59,7 @@ class Tick:
                     tasks.spread(work.task, [{}], expires=UNTAKEN)
                 else:
                     tasks.run(work.task, {})
+                    pump.forget(work.task, {})
             except Exception:
                 # The tick is the isolation point between kinds of periodic work.
                 log.exception("periodic_work_failed", task=work.task)

@@ -146,5 +146,8 @@ def _witness(made: Checkpoint) -> None:
     path = witness_path()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     scratch = path.with_name(f".{path.name}.{ids.new().hex}")
-    scratch.write_text(json.dumps(signed(made)))
-    os.replace(scratch, path)
+    try:
+        scratch.write_text(json.dumps(signed(made)))
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)

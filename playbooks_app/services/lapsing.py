@@ -57,8 +57,11 @@ class Watch:
         """Write down what was seen; where that cannot be done, whoever watches next begins anew."""
         scratch = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         with contextlib.suppress(OSError):
-            scratch.write_text(json.dumps({"machine": uptime.machine(), "seen": self._seen}), encoding="ascii")
-            scratch.replace(self._path)
+            try:
+                scratch.write_text(json.dumps({"machine": uptime.machine(), "seen": self._seen}), encoding="ascii")
+                scratch.replace(self._path)
+            finally:
+                scratch.unlink(missing_ok=True)
 
 
 def end(*, now: dt.datetime) -> int:

@@ -98,6 +98,13 @@ class TestMaking:
         key = keys.rotate(actor=ACTOR, now=clock.now())
         assert Entry.objects.get(stream="keys").data["public"] == key.key
 
+    def test_one_that_could_not_be_noted_outside_leaves_no_file_behind(self, django_capture_on_commit_callbacks: Any) -> None:
+        checkpoints.witness_path().mkdir(parents=True)
+        write()
+        with pytest.raises(OSError, match="directory"), django_capture_on_commit_callbacks(execute=True):
+            made()
+        assert list(checkpoints.witness_path().parent.iterdir()) == [checkpoints.witness_path()]
+
 
 def made_of(model: Any) -> set[tuple[str, int, str]]:
     return set(model.objects.values_list("stream", "seq", "hash"))

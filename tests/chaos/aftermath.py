@@ -46,7 +46,7 @@ OPEN = (
     "SELECT count(*) FROM approvals_request WHERE status IN ('pending','approved')",
     "SELECT count(*) FROM audit_delivery WHERE dead_at IS NULL",
 )
-DELIVERIES = "SELECT count(*) FROM audit_delivery"
+DELIVERIES = "SELECT handler, arguments, attempts, dead_at IS NOT NULL, error FROM audit_delivery"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Found:
     steps: list[Step]
     consents: list[Consent]
     gaps: list[Any]
-    deliveries: int
+    deliveries: list[Any]
 
 
 def violations(house: House, record: Record, accepted: list[str], seed: str) -> list[str]:
@@ -85,7 +85,7 @@ def judged(found: Found, lines: list[dict[str, Any]], accepted: list[str], seed:
         *invariants.undoing(found.steps),
         *invariants.children(found.steps, found.executions),
         *(f"{row[0]} has gaps: {row[1:]}" for row in found.gaps),
-        *([f"{found.deliveries} deliveries were given up or are left"] if found.deliveries else []),
+        *map(_left, found.deliveries),
     ]
 
 
@@ -98,7 +98,7 @@ def read(eyes: Eyes) -> Found:
         [_step(row, executions[row[1]]) for row in eyes.rows(STEPS)],
         [_consent(row) for row in eyes.rows(CONSENTS)],
         eyes.rows(GAPS),
-        int(eyes.rows(DELIVERIES)[0][0]),
+        eyes.rows(DELIVERIES),
     )
 
 
@@ -127,6 +127,12 @@ def under_way(house: House, statements: Sequence[str] = OPEN) -> int:
         return sum(int(eyes.rows(statement)[0][0]) for statement in statements)
     finally:
         eyes.close()
+
+
+def _left(delivery: Any) -> str:
+    handler, arguments, attempts, dead, error = delivery
+    what = f"a delivery to {handler}" if arguments is None else f"the failed task {handler} with {arguments}"
+    return f"{what} {'was given up' if dead else 'is left'} after {attempts} attempts: {error or 'no error'}"
 
 
 def _alerts(rows: list[Any]) -> list[Alert]:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -155,7 +156,15 @@ class Embedded(House):
     def end(self) -> None:
         super().end()
         if self.mounted:
-            subprocess.run(["umount", "--lazy", str(self.disk)], check=False)
+            self._move_out()
+
+    def _move_out(self) -> None:
+        """Leave in the folder what lies on the file system, which goes; where that fails, the file system stays."""
+        assert not self.tree.survivors(), "somebody still writes"
+        kept = self.disk.with_name("kept")
+        shutil.copytree(self.disk, kept, ignore=shutil.ignore_patterns("ballast"))
+        subprocess.run(["umount", "--lazy", str(self.disk)], check=True)
+        kept.replace(self.disk)
 
 
 class Servers(House):

@@ -10,7 +10,10 @@ from typing import Any
 
 from tests.chaos import plans
 from tests.chaos.plans import PLANS, THEIRS, UNDO
+from tests.chaos.vendor import ANSWERED, STATUS
 
+#: The one write of the vendor's that can be looked up.
+ISOLATE = THEIRS["edr.isolate_host"]
 FINAL = frozenset({"completed", "failed", "cancelled", "abandoned", "rolled_back"})
 ENDED = frozenset({"cancelled", "completed", "failed", "rolled_back", "simulated", "skipped"})
 #: Where a step says that its write did not happen, or that it has yet to.
@@ -59,6 +62,12 @@ class Step:
         """What the vendor calls its write, and what it is about; None for a step that writes nothing."""
         return (THEIRS[self.action], plans.about(self.execution.host, self.step)) if self.action in THEIRS else None
 
+    @property
+    def undoes(self) -> tuple[str, str] | None:
+        """What the vendor calls the write that an undo is of, and what that is about; None for what is no undo of a write."""
+        action = PLANS[self.execution.playbook].steps[plans.base(self.step)].get("action")
+        return (THEIRS[action], plans.about(self.execution.host, self.step)) if self.step.startswith(UNDO) and action in THEIRS else None
+
     def __str__(self) -> str:
         return f"{self.step} of {self.execution.host} ({self.execution.playbook})"
 
@@ -74,13 +83,20 @@ class Consent:
 
 
 class Told:
-    """What the vendor wrote down: which writes it carried out, and which it merely said that it had."""
+    """What the vendor wrote down: which writes it carried out, which it merely said that it had, and what it let somebody see."""
 
     def __init__(self, lines: Iterable[dict[str, Any]]) -> None:
         self.times: Counter[tuple[str, str]] = Counter()
         self.lied: set[tuple[str, str]] = set()
+        #: Lies that somebody has seen through since: who looked was told that it is not there.
+        self.seen_through: set[tuple[str, str]] = set()
         for line in lines:
             of = (line["action"], line["target"])
+            if line["action"] == STATUS:
+                absent = not line["there"] and line["told"] in ANSWERED
+                self.seen_through |= {(ISOLATE, line["target"])} & self.lied if absent else set()
+                continue
+            self.seen_through.discard(of)
             self.times[of] += bool(line["done"])
             self.lied |= {of} if line["told"] == "lies" else set()
 
@@ -89,6 +105,10 @@ class Told:
 
     def said(self, call: tuple[str, str] | None) -> bool:
         return self.did(call) or call in self.lied
+
+    def never_was(self, call: tuple[str, str] | None) -> bool:
+        """Whether a write was only said to be done, and somebody has looked since and was told that it is not."""
+        return not self.did(call) and call in self.seen_through
 
 
 def outcomes(alerts: Iterable[Alert], accepted: Iterable[str], seed: str) -> Iterator[str]:
@@ -135,11 +155,15 @@ def repeats(told: Told) -> Iterator[str]:
 
 
 def claims(steps: Iterable[Step], told: Told) -> Iterator[str]:
-    """A step says that a write happened only where the vendor did it, or said so; and that it did not only where it did not."""
+    """A step says that a write happened only where the vendor did it, or said so; and that it did not only where it did not.
+
+    An undo may also say so of what was never there, where somebody looked.
+    """
     known = set()
     for step in steps:
         known.add(step.call)
-        if step.status in ("completed", "rolled_back") and step.mode == "real" and step.call and not told.said(step.call):
+        happened = step.call is None or told.said(step.call) or told.never_was(step.undoes)
+        if step.status in ("completed", "rolled_back") and step.mode == "real" and not happened:
             yield f"{step} says {step.status}, and the vendor neither did it nor said so"
         if step.status in NOT_DONE and told.did(step.call) and not step.unknown:
             yield f"{step} says {step.status}, and the vendor did it"

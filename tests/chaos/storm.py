@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ from tests.chaos import aftermath
 from tests.chaos.houses import SHAPES, House
 from tests.chaos.people import Crowd, Record
 from tests.chaos.tree import ROOT, free_port
+from tests.chaos.vendor import STATUS
 
 #: A lease is 30 seconds: a worker that is frozen for longer wakes up without it.
 FROZEN = 36.0
@@ -221,9 +223,33 @@ class Wish:
         return lambda: early.is_set() or (len(crowd.accepted) >= self.executions if self.executions else time.monotonic() > ends)
 
 
+class Telling:
+    """What a storm has to tell, printed and kept in a file."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def say(self, line: str) -> None:
+        say(line)
+        self.keep(line)
+
+    def keep(self, text: str) -> None:
+        with self.file.open("a", encoding="utf-8") as file:
+            file.write(f"{text}\n")
+
+
 def weather(shape: str, wish: Wish, folder: Path) -> int:
-    """Let a storm pass over a shape, print what happened, and return how much does not hold."""
-    say(f"{shape}: {wish}, everything in {folder}")
+    """Let a storm pass over a shape, print what happened, and return how much does not hold. What was told stays in the folder."""
+    told = Telling(folder / "told.txt")
+    told.say(f"{shape}: {wish}, everything in {folder}")
+    try:
+        return _pass(shape, wish, folder, told)
+    except BaseException:
+        told.keep(traceback.format_exc())
+        raise
+
+
+def _pass(shape: str, wish: Wish, folder: Path, told: Telling) -> int:
     began = time.monotonic()
     with vendor(folder, wish.seed) as (address, record):
         house = SHAPES[shape](folder)
@@ -241,16 +267,18 @@ def weather(shape: str, wish: Wish, folder: Path) -> int:
             crowd.sending.clear()
             seconds = calm(house)
             crowd.leave()
+            # What somebody asked for last, and what failed in between and is tried again, may end too.
+            seconds += calm(house)
             found = aftermath.violations(house, record, crowd.accepted, wish.seed)
-            table(house, storm, crowd, {"until calm": seconds, "in all": time.monotonic() - began}, found)
+            table(told, house, storm, crowd, {"until calm": seconds, "in all": time.monotonic() - began}, found)
         finally:
             house.end()
     return len(found)
 
 
-def table(house: House, storm: Storm, crowd: Crowd, seconds: dict[str, float], found: list[str]) -> None:
+def table(told: Telling, house: House, storm: Storm, crowd: Crowd, seconds: dict[str, float], found: list[str]) -> None:
     """Print the numbers, and what does not hold."""
-    lines = crowd.record.lines()
+    lines = [line for line in crowd.record.lines() if line["action"] != STATUS]
     manners = Counter(line["told"] + (" (known key)" if line["repeated"] else "") for line in lines)
     rows = [
         ("alerts accepted", len(crowd.accepted)),
@@ -266,9 +294,9 @@ def table(house: House, storm: Storm, crowd: Crowd, seconds: dict[str, float], f
         ("VIOLATIONS", len(found)),
     ]
     for name, number in rows:
-        say(f"  {name:<44}{number:>8}")
+        told.say(f"  {name:<44}{number:>8}")
     for sentence in found[:100]:
-        say(f"  ! {sentence}")
+        told.say(f"  ! {sentence}")
 
 
 def say(line: str) -> None:

@@ -17,6 +17,11 @@ def wrote(action: str, step: str, *, done: bool = True, told: str = "ok") -> dic
     return {"action": action, "target": f"{HOST}:{step}", "done": done, "told": told}
 
 
+def looked(name: str = "isolate", *, there: bool = False, told: str = "ok") -> dict[str, Any]:
+    """Somebody asked whether the host is isolated, and the vendor wrote down what is so."""
+    return {"action": "edr.get_isolation_status", "target": f"{HOST}:{name}", "done": False, "there": there, "told": told}
+
+
 def step(name: str = "isolate", status: str = "completed", of: Execution = OF, **more: Any) -> Step:
     return Step(
         **{"id": f"{of.id}:{name}", "execution": of, "step": name, "status": status, "action": "edr.isolate_host", **more}
@@ -31,7 +36,7 @@ def found(*steps: Step, of: Execution = OF, **more: Any) -> Found:
     """What is read after one execution, of which everything holds that is not given otherwise."""
     right = [Alert(host=HOST, decided=True, started=(plans.plan_of(SEED, HOST).slug,))]
     of = steps[0].execution if steps else of
-    given = {"alerts": right, "executions": [of], "steps": list(steps), "consents": [consent()], "gaps": [], "deliveries": 0}
+    given = {"alerts": right, "executions": [of], "steps": list(steps), "consents": [consent()], "gaps": [], "deliveries": []}
     return Found(**{**given, **more})
 
 
@@ -40,6 +45,7 @@ def undo(status: str = "completed", of: Execution = OF) -> Step:
 
 
 ISOLATED, TAKEN_BACK = wrote("isolate", "isolate"), wrote("unisolate", "isolate")
+LIED, BROKE_OFF = wrote("isolate", "isolate", done=False, told="lies"), wrote("unisolate", "isolate", done=False, told="breaks-off")
 UNDONE = dataclasses.replace(OF, status="rolled_back", outcome="cancelled")
 CANCELLED = dataclasses.replace(OF, status="cancelled", outcome="cancelled", why="a person cancelled it")
 ASKED = dataclasses.replace(OF, asked=frozenset({"rollback"}))
@@ -48,6 +54,9 @@ SWEEP = dataclasses.replace(OF, playbook="sweep")
 NESTED = dataclasses.replace(OF, playbook="nested")
 CHILD = step("child", of=NESTED, kind="playbook", action="")
 BELOW = dataclasses.replace(OF, id="e2", playbook="nested-child", parent=CHILD.id)
+
+LOST = found(step(status="rolled_back", of=UNDONE), undo(of=UNDONE))
+SAID_SORRY = step("undo:quarantine", of=UNDONE, action="notify.send_slack_message")
 
 WRONG = {
     "an alert was lost": (found(alerts=[]), [], "was accepted and is not there"),
@@ -86,6 +95,21 @@ WRONG = {
         found(step(status="rolled_back", of=UNDONE), undo("failed", UNDONE)), [ISOLATED], "says rolled_back, and its undo failed",
     ),
     "an undo was lost": (found(step(status="rolled_back", of=UNDONE), undo(of=UNDONE)), [ISOLATED], "undo:isolate of h00000"),
+    "an undo of what was there was found by looking": (LOST, [ISOLATED, BROKE_OFF, looked()], "undo:isolate of h00000"),
+    "an undo of what was not there was not looked for": (LOST, [LIED, BROKE_OFF], "undo:isolate of h00000"),
+    "an undo of what was not there was looked for before": (LOST, [looked(), LIED, BROKE_OFF], "undo:isolate of h00000"),
+    "an undo of what was not there was looked for in vain": (
+        LOST, [LIED, BROKE_OFF, looked(told="503"), looked(told="breaks-off"), looked(told="garbage-done")], "undo:isolate of h00000",
+    ),
+    "an undo of what was not there was looked for elsewhere": (LOST, [LIED, BROKE_OFF, looked("dump")], "undo:isolate of h00000"),
+    "an undo of what was not there found it": (LOST, [LIED, BROKE_OFF, looked(there=True)], "undo:isolate of h00000"),
+    "a write that was not there was looked for": (
+        found(step(), step("dump", action="edr.collect_memory_dump")), [LIED, looked()], "dump of h00000 (every-write) says completed",
+    ),
+    "a message took back what was not there": (
+        found(step("quarantine", "rolled_back", UNDONE, action="edr.quarantine_file"), SAID_SORRY),
+        [wrote("quarantine", "quarantine", done=False, told="lies"), looked("quarantine")], "undo:quarantine of h00000",
+    ),
     "rolled back and not undone": (found(step(of=UNDONE)), [ISOLATED], "was to be undone"),
     "cancelled and not undone": (found(step(of=CANCELLED)), [ISOLATED], "was to be undone"),
     "asked for and not undone": (found(step(of=ASKED)), [ISOLATED], "was to be undone"),
@@ -96,7 +120,13 @@ WRONG = {
     ),
     "two children": (found(CHILD, executions=[NESTED, BELOW, dataclasses.replace(BELOW, id="e3")]), [], "its children are"),
     "a number is missing": (found(gaps=[("execution:e1", 1, 9, 8)]), [], "execution:e1 has gaps"),
-    "a delivery was given up": (found(deliveries=1), [], "1 deliveries were given up"),
+    "a delivery was given up": (
+        found(deliveries=[("a.tasks.tell", None, 12, True, "refused")]), [], "a delivery to a.tasks.tell was given up after 12 attempts: refused",
+    ),
+    "a delivery is left": (found(deliveries=[("a.tasks.tell", None, 1, False, "")]), [], "a.tasks.tell is left after 1 attempts"),
+    "a failed task was given up": (
+        found(deliveries=[("a.tasks.look", "{}", 12, True, "refused")]), [], "the failed task a.tasks.look with {} was given up",
+    ),
 }  # fmt: skip
 RIGHT = {
     "done with consent": (found(step()), [ISOLATED]),
@@ -107,6 +137,9 @@ RIGHT = {
         found(step("clean[1]", of=SWEEP, action="edr.quarantine_file"), consents=[consent("clean")]), [wrote("quarantine", "clean[1]")],
     ),
     "undone": (found(step(status="rolled_back", of=UNDONE), undo(of=UNDONE)), [ISOLATED, TAKEN_BACK]),
+    "an undo of what was never there, as somebody saw": (LOST, [LIED, BROKE_OFF, looked()]),
+    "an undo of what was never there, seen late": (LOST, [LIED, BROKE_OFF, looked(told="503"), looked(told="hangs")]),
+    "an undo of what was never there, whose call was lost": (LOST, [LIED, looked(told="slow")]),
     "an undo that was tried and failed": (found(step(of=UNDONE), undo("failed", UNDONE)), [ISOLATED]),
     "cancelled before anything was done": (found(step(status="cancelled", of=CANCELLED)), []),
     "a notification runs by itself": (

@@ -9,7 +9,7 @@ import pytest
 from tests.chaos import plans, storm
 from tests.chaos.houses import SHAPES
 from tests.chaos.people import Record
-from tests.chaos.vendor import MANNERS, Vendor
+from tests.chaos.vendor import MANNERS, STATUS, Vendor
 
 
 def faults(seed: str, every: float, shape: str, count: int = 500) -> list[storm.Fault]:
@@ -63,3 +63,12 @@ def test_a_known_key_is_answered_and_changes_nothing(tmp_path: Path) -> None:
     for _ in range(2):
         vendor.act("dump", "h1", "key", done=True, told="ok", times=1)
     assert [line["done"] for line in Record(tmp_path / "record").lines()] == [True, False]
+
+
+def test_what_somebody_sees_of_a_host_is_written_down(tmp_path: Path) -> None:
+    vendor = Vendor(tmp_path / "record", "7")
+    vendor.look("h1", told="503")
+    vendor.act("isolate", "h1", "", done=True, told="ok", times=1)
+    assert vendor.look("h1", told="slow")
+    looks = [(line["there"], line["told"]) for line in Record(tmp_path / "record").lines() if line["action"] == STATUS]
+    assert looks == [(False, "503"), (True, "slow")]

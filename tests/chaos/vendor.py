@@ -24,6 +24,8 @@ MANNERS = {
 }  # fmt: skip
 #: How a read is taken.
 READS = {"ok": 80, "slow": 8, "503": 5, "breaks-off": 3, "garbage-done": 2, "hangs": 2}
+#: How a read is taken that is answered with what is so, sooner or later.
+ANSWERED = ("ok", "slow", "hangs")
 #: How the first calls of a step are taken whose id begins like this, and how many. What it is about ends with the step's id.
 BY_STEP: dict[str, tuple[float, tuple[str, ...]]] = {
     "stubborn": (2, ("503", "500-undone", "500-done", "breaks-off", "429")),
@@ -32,6 +34,8 @@ BY_STEP: dict[str, tuple[float, tuple[str, ...]]] = {
 }
 #: Longer than the time that a call is given.
 HANG = 15.0
+#: The read that says whether a host is isolated.
+STATUS = "edr.get_isolation_status"
 #: What it answers to any read.
 SEEN = {"suspicious": True, "remote_hosts": ["0", "1", "2", "3"]}
 
@@ -68,14 +72,21 @@ class Vendor:
                     self._isolated.add(target)
                 elif action == "unisolate":
                     self._isolated.discard(target)
-            line = {"action": action, "target": target, "key": key, "done": done and not repeated, "repeated": repeated,
-                    "told": told, "times": times, "at": time.time()}  # fmt: skip
-            with self.record.open("a", encoding="utf-8") as record:
-                record.write(json.dumps(line) + "\n")
+            self._note(
+                {"action": action, "target": target, "key": key, "done": done and not repeated, "repeated": repeated,
+                 "told": told, "times": times}
+            )  # fmt: skip
 
-    def is_isolated(self, target: str) -> bool:
+    def look(self, target: str, *, told: str) -> bool:
+        """Return whether a host is isolated, and write down before anybody is answered what who looks is going to be told."""
         with self._lock:
-            return target in self._isolated
+            there = target in self._isolated
+            self._note({"action": STATUS, "target": target, "done": False, "there": there, "told": told})
+            return there
+
+    def _note(self, line: dict[str, Any]) -> None:
+        with self.record.open("a", encoding="utf-8") as record:
+            record.write(json.dumps({**line, "at": time.time()}) + "\n")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -90,7 +101,7 @@ class Handler(BaseHTTPRequestHandler):
         if manner == "slow":
             time.sleep(1)
         with contextlib.suppress(OSError):
-            self._tell(manner, {**SEEN, "isolated": self.vendor.is_isolated(target)})
+            self._tell(manner, {**SEEN, "isolated": action == STATUS and self.vendor.look(target, told=manner)})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import enum
+import errno
 import stat
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -111,6 +112,15 @@ class TestPrivateFiles:
             private_files.write_private(tmp_path / "a", content)
         assert (tmp_path / "a").read_bytes() == b"first"
         assert list(tmp_path.iterdir()) == [tmp_path / "a"]
+
+    def test_of_one_that_a_full_disk_does_not_take_nothing_stays(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(_: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(private_files.os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            private_files.write_private(tmp_path / "a", b"a key")
+        assert list(tmp_path.iterdir()) == []
 
     def test_threads_that_begin_at_once_agree(self, tmp_path: Path) -> None:
         with ThreadPoolExecutor(8) as pool:

@@ -8,7 +8,10 @@ from django.test import Client
 
 from adapters import instances
 from adapters.models import AdapterInstance
-from audit.models import triggers
+from audit import pump
+from audit.models import Delivery, triggers
+from audit.selectors import deliveries
+from core import clock
 from runbookpilot import periodic
 from runbookpilot.periodic import Tick, Work
 from tests import factories
@@ -71,6 +74,41 @@ def test_work_runs_when_it_is_due_and_not_before(works: Any) -> None:
     tick()
     tick()
     assert RAN == ["bad", "good", "good"]
+
+
+@pytest.fixture
+def kept(works: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Delivery:
+    """Work that failed once, and is kept."""
+    settings.TASK_QUEUES = {"tests.runbookpilot.test_health": "housekeeping"}
+    Tick()()
+    monkeypatch.setattr(f"{__name__}.bad", good)
+    return Delivery.objects.get()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_work_that_failed_is_kept_until_it_has_run_again(kept: Delivery) -> None:
+    assert kept.handler == "tests.runbookpilot.test_health.bad"
+    Tick()()
+    assert not Delivery.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_so_is_work_that_was_given_up_because_whoever_tried_it_again_was_killed(kept: Delivery) -> None:
+    Delivery.objects.update(attempts=pump.ATTEMPTS, next_at=clock.now())
+    pump.deliver(delivery_id=kept.pk, now=clock.now())
+    assert deliveries.counts() == {"due": 0, "dead": 1}
+    Tick()()
+    assert deliveries.counts() == {"due": 0, "dead": 0}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_work_that_fails_each_time_stays_kept(kept: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bad_again() -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(f"{__name__}.bad", bad_again)
+    Tick()()
+    assert Delivery.objects.get().pk == kept.pk
 
 
 def test_a_vendor_that_is_left_alone_is_there_for_prometheus(db: None) -> None:

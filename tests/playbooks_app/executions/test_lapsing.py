@@ -70,6 +70,12 @@ def test_a_file_that_is_no_record_of_ours_counts_for_nothing(execution, seconds,
     assert looked(tmp_path / "leases.json") == 1
 
 
+def test_what_could_not_be_noted_leaves_no_file_behind(execution, seconds, tmp_path):
+    (tmp_path / "leases.json").mkdir()
+    assert looked(tmp_path / "leases.json") == 0
+    assert list(tmp_path.iterdir()) == [tmp_path / "leases.json"]
+
+
 def test_without_a_place_to_write_one_that_lives_on_still_counts(execution, seconds, tmp_path):
     watch = Watch(tmp_path / "missing" / "leases.json")
     assert watch.end(now=clock.now()) == 0
