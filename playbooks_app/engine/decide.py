@@ -61,6 +61,10 @@ def _undo(state: State, now: dt.datetime) -> list[Command]:
     wait: list[Command] = [model.Rest(ExecutionStatus.ROLLING_BACK)]
     if state.in_flight or flow.in_doubt(state):
         return wait
+    gathered = _gathered(state, now)
+    if gathered:
+        # Of what was clicked, all is known now: it is told before it is undone.
+        return gathered
     rest = flow.undoable(state)
     if rest:
         return wait if state.stopped or state.run(rest[0]).undoing_below else [model.Undo(rest[0])]

@@ -1,7 +1,7 @@
 """What was done of several items is undone, whatever became of the others."""
 
 from playbooks_app.services import executions
-from tests.playbooks_app.executions.people import EACH, ask, click, consents, undo, write
+from tests.playbooks_app.executions.people import EACH, ask, click, consents, say, undo, write
 from tests.playbooks_app.executions.worlds import driven, step
 
 ITEMS = {**EACH, "rollback": undo("{{ item }}")}
@@ -50,3 +50,14 @@ def test_a_step_without_items_did_nothing_and_is_not_undone(world, laboratory):
     ask(world, execution, executions.rollback)
     assert (driven(execution).status, execution.result["undone"]) == ("rolled_back", {"undo:w": "completed"})
     assert [one.what for one in laboratory.sent] == ["w", "w"]
+
+
+def test_items_whose_click_was_in_doubt_are_gathered_before_they_are_undone(world, laboratory):
+    execution = driven(world.begin({**ITEMS, "action": "lab.blind"}, level="L2"))
+    click(world, execution, "e")
+    laboratory.answers.extend(["lost after", "ok"])
+    driven(execution)
+    ask(world, execution, executions.rollback)
+    driven(execution)
+    say(world, execution, "e[0]", "happened")
+    assert (execution.status, step(execution, "e").status, consents()) == ("rolled_back", "rolled_back", [("executed", "undone")])
