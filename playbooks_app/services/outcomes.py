@@ -122,7 +122,7 @@ def _succeeded(drive: Drive, run: StepRun, result: Result) -> None:
     now = clock.now()
     drive.batch.calls.append(calls.settle(result.call, result.outcome, now=now))
     output: Any = canonical.plain(result.outcome.output)
-    run.output, run.error = output, None
+    run.output, run.error, run.mode = output, None, StepMode.REAL
     data: dict[str, Any] = {"found": result.found} if result.found else {}
     drive.place(run, StepStatus.COMPLETED, now, call=str(result.call.pk), result=result.call.result_digest, **data)
     report(drive, run, [result.call.pk], ApprovalOutcome.EXECUTED)

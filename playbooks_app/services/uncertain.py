@@ -51,7 +51,8 @@ def answer(*, execution_id: uuid.UUID, step_id: str, said: str, reason: str, act
             run.save(update_fields=["status"])
             journaling.of_step(execution, run, Kind.STEP_WAITING, now=now, actor=actor, **data)
         elif said == "happened":
-            run.error = None
+            # What waited for its next try stood as its rehearsal.
+            run.error, run.mode = None, StepMode.REAL
             steps.place(execution, run, StepStatus.COMPLETED, now, actor=actor, **data)
             _happened(execution, run, now)
         else:

@@ -115,3 +115,29 @@ def test_nothing_below_is_begun_while_a_halt_waits_for_an_answer(world, laborato
     world.decide()
     settle(child)
     assert [one.what for one in laboratory.sent] == ["a"]
+
+
+@pytest.mark.parametrize("said", ["happened", "look"])
+def test_a_click_in_doubt_that_waited_for_its_next_try_is_undone_on_cancel(world, laboratory, said):
+    a = write("a", action="lab.both", rollback=undo("a"), retry={"attempts": 2, "backoff": "1h"})
+    execution = driven(world.begin(a, LAST, level="L2", rollback={"on": ["cancel"]}))
+    click(world, execution, "a")
+    laboratory.answers.append("lost after")
+    driven(execution)
+    ask(world, execution, executions.cancel)
+    driven(execution)
+    assert (execution.status, step(execution, "a").status) == ("rolling_back", "uncertain")
+    say(world, execution, "a", said)
+    assert (execution.status, laboratory.did("lab.unkeyed", "a"), len(laboratory.sent)) == ("rolled_back", 1, 2)
+
+
+def test_an_undo_in_doubt_can_be_looked_for_after_it_was_abandoned(world, laboratory):
+    execution = driven(world.begin(write("a")))
+    world.decide()
+    driven(execution)
+    ask(world, execution, executions.rollback)
+    laboratory.answers.append("lost before")
+    driven(execution)
+    ask(world, execution, closing.abandon)
+    say(world, execution, "undo:a", "look")
+    assert (execution.status, step(execution, "undo:a").status, len(laboratory.sent)) == ("abandoned", "uncertain", 2)
