@@ -133,7 +133,8 @@ def _is_taken_back(drive: Drive, run: StepRun) -> bool:
     if run.undo_of_id or (status not in FINAL_EXECUTION and status != ExecutionStatus.ROLLING_BACK):
         return False
     asked = drive.runs[step_id_of(run.step_id)].approval_id
-    return status == ExecutionStatus.ROLLING_BACK or not Request.objects.filter(pk=asked, status=Status.APPROVED).exists()
+    clicked = asked is not None and Request.objects.filter(pk=asked, status=Status.APPROVED).exists()
+    return status == ExecutionStatus.ROLLING_BACK or not clicked
 
 
 def _succeeded(drive: Drive, run: StepRun, result: Result) -> None:
