@@ -61,6 +61,10 @@ def _undo(state: State, now: dt.datetime) -> list[Command]:
     wait: list[Command] = [model.Rest(ExecutionStatus.ROLLING_BACK)]
     if state.in_flight or flow.in_doubt(state):
         return wait
+    gathered = _gathered(state, now)
+    if gathered:
+        # Of what was clicked, all is known now: it is told before it is undone.
+        return gathered
     rest = flow.undoable(state)
     if rest:
         return wait if state.stopped or state.run(rest[0]).undoing_below else [model.Undo(rest[0])]
@@ -77,6 +81,10 @@ def _ended(state: State, now: dt.datetime) -> list[Command]:
     if asked and outcome != "rolled_back" and (asked.get("above") or flow.may_be_undone(state)):
         why = "the execution above is rolled back" if asked.get("above") else "a person asked for it"
         return [model.RollBack(outcome, why)]  # type: ignore[arg-type]
+    # Somebody had an undo looked for again that was in doubt when the execution was abandoned over it; nothing is sent for that.
+    looked_for: list[Command] = [model.Undo(run_id) for run_id, run in state.runs() if run.undo is StepStatus.IN_PROGRESS]
+    if looked_for:
+        return looked_for
     rest: list[Command] = [model.Rest(state.status, times.retries(state, now))]
     if state.status is ExecutionStatus.ROLLED_BACK:
         # Whatever consent is left: what is undone is not done once more.
@@ -131,7 +139,7 @@ def _end(state: State, outcome: str, why: str, *, undo: bool) -> list[Command]:
     if (uncertain and outcome == "failed") or (undo and flow.in_doubt(state)):
         # Nobody knows yet what there is to undo; a person says what happened first.
         return [model.Rest(flow.resting(state))]
-    if undo and flow.undoable(state):
+    if undo and flow.may_be_undone(state):
         return [model.RollBack(outcome, why)]  # type: ignore[arg-type]
     return [model.Finish(ExecutionStatus(outcome), why)]
 

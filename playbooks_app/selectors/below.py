@@ -10,6 +10,7 @@ from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus, StepMode, St
 from playbooks_app.engine import model
 from playbooks_app.models import Execution, StepRun
 from playbooks_app.selectors import versions
+from playbooks_app.spec.schema import Step
 
 #: A step that stands there may have left something to undo: what ran below it may have written though it did not complete.
 LEFT = (StepStatus.COMPLETED, StepStatus.FAILED, StepStatus.SKIPPED, StepStatus.CANCELLED)
@@ -43,11 +44,16 @@ def to_undo(rows: Iterable[Execution]) -> set[uuid.UUID]:
     if not ended:
         return found
     done = StepRun.objects.filter(_MAY_BE_DONE, execution__in=ended, kind="action", undo_of=None).exclude(undos__status__in=_TRIED)
-    found |= {pk for pk, run_id in done.values_list("execution", "step_id") if _has_undo(by_id[pk], run_id)}
+    found |= {pk for pk, run_id in done.values_list("execution", "step_id") if has_undo(_step_of(by_id[pk], run_id), run_id)}
     deeper = Execution.objects.filter(parent_step__execution__in=ended - found).select_related("parent_step")
     beneath = {row.pk: row.parent_step.execution_id for row in deeper if row.parent_step}
     return found | {beneath[pk] for pk in to_undo(deeper)}
 
 
-def _has_undo(execution: Execution, run_id: str) -> bool:
-    return versions.playbook_of(execution).step(model.step_id_of(run_id)).rollback is not None
+def has_undo(step: Step, run_id: str) -> bool:
+    """Return whether what a step did, or one of its iterations, can be undone; of a step with `for_each` only these did anything."""
+    return step.rollback is not None and (step.for_each is None or run_id != step.id)
+
+
+def _step_of(execution: Execution, run_id: str) -> Step:
+    return versions.playbook_of(execution).step(model.step_id_of(run_id))

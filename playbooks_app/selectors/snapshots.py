@@ -202,7 +202,7 @@ class _Seeing:
         rows = sorted((row for row in runs.values() if row.iteration_of_id == run.pk), key=lambda row: row.number or 0)
         found = self._one(step, run)
         items = tuple(self._one(step, row) for row in rows)
-        return found._replace(expanded=bool(items), iterations=items, undoable=found.undoable and not items)
+        return found._replace(expanded=bool(items), iterations=items)
 
     def _one(self, step: Step, run: StepRun) -> StepState:
         request, undo, child = self.requests.get(run.approval_id), self.undos.get(run.pk), self.children.get(run.pk)
@@ -212,7 +212,7 @@ class _Seeing:
         if step.kind is StepKind.PLAYBOOK:
             undoable = undoing or (child is not None and child.pk in self.to_undo)
         else:
-            undoable = run.mode == "real" and run.status == StepStatus.COMPLETED and step.rollback is not None
+            undoable = run.mode == "real" and run.status == StepStatus.COMPLETED and below.has_undo(step, run.step_id)
         return StepState(
             status=StepStatus(run.status),
             output=run.output,

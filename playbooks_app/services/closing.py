@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from typing import Any
 
 from django.db import transaction
 
@@ -24,7 +25,7 @@ def abandon(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.datet
 
 
 def complete(*, execution_id: uuid.UUID, reason: str, actor: Actor, now: dt.datetime) -> Execution:
-    """End an execution as done, though steps are left; what still runs below it is abandoned."""
+    """End an execution as done, though steps are left, and undo nothing; what still runs below it is abandoned."""
     return _close(execution_id, ExecutionStatus.COMPLETED, reason, actor, now)
 
 
@@ -60,9 +61,8 @@ def _end(execution: Execution, status: ExecutionStatus, reason: str, actor: Acto
         _leave_unknown(run, now)
     consent.close(consent.standing(execution, queued=queued), reason=reason or why, now=now)
     _cancel_rest(execution, why, now, queued=queued)
-    if status is ExecutionStatus.ABANDONED:
-        # Nothing is undone of what is abandoned, unless somebody asks for it after this.
-        execution.control = {name: asked for name, asked in execution.control.items() if name != "rollback"}
+    # Nothing is undone of what is ended so, unless somebody asks for it after this.
+    execution.control = _without_rollback(execution)
     undone = {run.step_id: run.status for run in execution.steps.filter(undo_of__isnull=False)}
     # Of what was being undone the outcome so far is kept, and what became of each undo.
     outcome = execution.result.get("outcome") if undone else status.value
@@ -80,10 +80,27 @@ def _end(execution: Execution, status: ExecutionStatus, reason: str, actor: Acto
 def _abandon_below(execution: Execution, reason: str, actor: Actor, now: dt.datetime) -> None:
     for child_id in list(Execution.objects.filter(parent_step__execution=execution).order_by("pk").values_list("pk", flat=True)):
         child = executions.locked(child_id)
-        if child.status in (*FINAL_EXECUTION, ExecutionStatus.ROLLING_BACK):
+        is_asked_to_undo = "above" in child.control.get("rollback", {})
+        if child.status in FINAL_EXECUTION:
+            if is_asked_to_undo and child.status != ExecutionStatus.ROLLED_BACK:
+                _leave_done(child, reason, actor, now)
             _abandon_below(child, reason, actor, now)
-        else:
+        elif child.status != ExecutionStatus.ROLLING_BACK or is_asked_to_undo:
+            # What is rolled back for somebody who asked for that goes on, and those below it.
             _end(child, ExecutionStatus.ABANDONED, reason, actor, now)
+
+
+def _leave_done(child: Execution, reason: str, actor: Actor, now: dt.datetime) -> None:
+    """Have an execution that has ended not undo what it did, which the one above has asked for and no worker has begun."""
+    child.control = _without_rollback(child)
+    child.save(update_fields=["control"])
+    why = f"{reason}: nothing is undone"
+    journaling.of_execution(child, Kind.EXECUTION_STATUS, now=now, actor=actor, status=child.status, why=why)
+    executions.woken(child, now)
+
+
+def _without_rollback(execution: Execution) -> dict[str, Any]:
+    return {name: asked for name, asked in execution.control.items() if name != "rollback"}
 
 
 def _cancel_rest(execution: Execution, why: str, now: dt.datetime, *, queued: bool) -> None:

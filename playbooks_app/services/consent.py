@@ -15,7 +15,10 @@ from audit.choices import Kind
 from playbooks_app.choices import FINAL_EXECUTION, StepStatus
 from playbooks_app.engine import states
 from playbooks_app.models import Execution, StepRun
-from playbooks_app.services import documents, journaling, leases, outcomes
+from playbooks_app.services import documents, journaling, leases, outcomes, pausing
+
+#: Where a click stands that is in doubt: nobody knows whether it happened, or it waits for its next try.
+OPEN = (StepStatus.SIMULATED, StepStatus.UNCERTAIN)
 
 
 def standing(execution: Execution, *, queued: bool) -> QuerySet[StepRun]:
@@ -26,9 +29,10 @@ def standing(execution: Execution, *, queued: bool) -> QuerySet[StepRun]:
 
 
 def sharing_queued_consent(execution: Execution) -> QuerySet[StepRun]:
-    """Return the steps whose calls an execution has rehearsed and queued for one click, and the iterations under them."""
-    rehearsed = execution.steps.filter(status=StepStatus.SIMULATED).exclude(approval_id=None)
-    return execution.steps.filter(approval_id__in=list(rehearsed.values_list("approval_id", flat=True)))
+    """Return the steps of which an ended execution may still call something for one click, and the iterations under them."""
+    queued = execution.steps.filter(status__in=pausing.QUEUED).exclude(approval_id=None)
+    asked = Request.objects.filter(pk__in=list(queued.values_list("approval_id", flat=True)), status__in=(Status.PENDING, Status.APPROVED))
+    return execution.steps.filter(approval_id__in=list(asked.values_list("pk", flat=True)))
 
 
 def withdraw_below(execution: Execution, *, reason: str, now: dt.datetime) -> None:
@@ -37,8 +41,9 @@ def withdraw_below(execution: Execution, *, reason: str, now: dt.datetime) -> No
         if child.status in FINAL_EXECUTION and sharing_queued_consent(child).exists():
             # Whoever is about to call what was clicked has to read it anew first; what is under way already goes on.
             leases.wake(child.pk, now=now)
-            close(sharing_queued_consent(child), reason=reason, now=now)
-            leave_open(child, child.steps.filter(status=StepStatus.SIMULATED), why=reason, now=now)
+            runs = list(sharing_queued_consent(child))
+            close(runs, reason=reason, now=now)
+            leave_open(child, (run for run in runs if run.status in OPEN), why=reason, now=now)
         withdraw_below(child, reason=reason, now=now)
 
 

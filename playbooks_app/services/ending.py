@@ -64,14 +64,14 @@ def finish(drive: Drive, command: model.Finish) -> None:
 
 def _withdraw_queued(drive: Drive, why: str) -> None:
     """Let nobody run what was rehearsed and queued for an execution that was cancelled or is undone, or below it."""
-    rehearsed = [run for run in drive.runs.values() if run.status == StepStatus.SIMULATED]
-    queued = {run.approval_id for run in rehearsed if run.approval_id}
+    open_ = [run for run in drive.runs.values() if run.status in consent.OPEN and not run.undo_of_id and not outcomes.is_left_open(run)]
+    queued = {run.approval_id for run in open_ if run.approval_id}
     runs = [run for run in drive.runs.values() if run.approval_id in queued]
     if runs or any(run.kind == StepKind.PLAYBOOK for run in drive.runs.values()):
         # At once with the end: what was clicked already would be called after it.
         with drive.transaction(queued) as now:
             consent.close(runs, reason=why, now=now)
-            for run in rehearsed:
+            for run in open_:
                 outcomes.leave_open(drive, run, why)
             consent.withdraw_below(drive.execution, reason=why, now=now)
 

@@ -8,12 +8,14 @@ from adapters import calls, errors
 from adapters.choices import CallStatus
 from adapters.models import Call as CallRow
 from approvals.choices import Outcome as ApprovalOutcome
+from approvals.choices import Status
 from approvals.models import Request
 from approvals.services import requests
 from audit.choices import Kind
 from core import canonical, clock
-from playbooks_app.choices import StepMode, StepStatus
+from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus, StepMode, StepStatus
 from playbooks_app.engine.decide import after_error
+from playbooks_app.engine.model import step_id_of
 from playbooks_app.models import StepRun
 from playbooks_app.services import documents, journaling, looking
 from playbooks_app.services.drive import Drive, Result
@@ -45,6 +47,8 @@ def uncertain(drive: Drive, run: StepRun, row: CallRow, outcome: calls.Outcome |
     drive.batch.calls.append(calls.settle(row, unknown, now=now))
     run.waiting_for, run.retry_at = WHO, None
     run.error = {**unknown.error.to_dict(), **looking.as_seen(seen)} if unknown.error else None
+    if _is_taken_back(drive, run):
+        try_no_more(run, "it is not to be done any more")
     drive.place(run, StepStatus.UNCERTAIN, now, kind=Kind.STEP_WAITING)
 
 
@@ -108,6 +112,11 @@ def is_in_doubt(run: StepRun) -> bool:
     return run.status == StepStatus.UNCERTAIN or bool(run.error and run.error.get("outcome_unknown"))
 
 
+def is_left_open(run: StepRun) -> bool:
+    """Return whether a person was left to say what became of this write, and nothing of it is sent any more."""
+    return run.status == StepStatus.UNCERTAIN and (run.error or {}).get("seen", {}).get("code") == errors.NoOtherTry.code
+
+
 def unknown_before(run: StepRun, result: Result) -> bool:
     """Return whether an earlier try of this write may have been carried out: a failure now says nothing about that one."""
     return result.repeated or is_in_doubt(run)
@@ -118,11 +127,21 @@ def was_queued(run: StepRun) -> bool:
     return run.approval_id is not None and Request.objects.filter(pk=run.approval_id, simulated=True).exists()
 
 
+def _is_taken_back(drive: Drive, run: StepRun) -> bool:
+    """Return whether nothing of a step is sent any more: its execution is rolled back, or its click was taken back meanwhile."""
+    status = drive.execution.status
+    if run.undo_of_id or (status not in FINAL_EXECUTION and status != ExecutionStatus.ROLLING_BACK):
+        return False
+    asked = drive.runs[step_id_of(run.step_id)].approval_id
+    clicked = asked is not None and Request.objects.filter(pk=asked, status=Status.APPROVED).exists()
+    return status == ExecutionStatus.ROLLING_BACK or not clicked
+
+
 def _succeeded(drive: Drive, run: StepRun, result: Result) -> None:
     now = clock.now()
     drive.batch.calls.append(calls.settle(result.call, result.outcome, now=now))
     output: Any = canonical.plain(result.outcome.output)
-    run.output, run.error = output, None
+    run.output, run.error, run.mode = output, None, StepMode.REAL
     data: dict[str, Any] = {"found": result.found} if result.found else {}
     drive.place(run, StepStatus.COMPLETED, now, call=str(result.call.pk), result=result.call.result_digest, **data)
     report(drive, run, [result.call.pk], ApprovalOutcome.EXECUTED)
@@ -131,7 +150,7 @@ def _succeeded(drive: Drive, run: StepRun, result: Result) -> None:
 def _failed(drive: Drive, run: StepRun, step: Step, result: Result, error: errors.AdapterError) -> None:
     assert result.call.instance is not None  # noqa: S101
     action = calls.action_of(result.call.instance, result.call.action)
-    again = step.retry is not None and run.attempt < step.retry.attempts and not error.permanent
+    again = step.retry is not None and run.attempt < step.retry.attempts and not error.permanent and not _is_taken_back(drive, run)
     unknown = action.effect.is_write and (error.outcome_unknown or unknown_before(run, result))
     settled = None
     if unknown and not (again and action.repeatable):

@@ -51,7 +51,8 @@ def answer(*, execution_id: uuid.UUID, step_id: str, said: str, reason: str, act
             run.save(update_fields=["status"])
             journaling.of_step(execution, run, Kind.STEP_WAITING, now=now, actor=actor, **data)
         elif said == "happened":
-            run.error = None
+            # What waited for its next try stood as its rehearsal.
+            run.error, run.mode = None, StepMode.REAL
             steps.place(execution, run, StepStatus.COMPLETED, now, actor=actor, **data)
             _happened(execution, run, now)
         else:
@@ -97,13 +98,17 @@ def _begin_anew(execution: Execution, run: StepRun, actor: Actor, now: dt.dateti
     elif run.approval_id:
         back = StepStatus.SIMULATED if queued else back
         why = "a person said that the call did not happen"
-        requests.withdraw(request_id=run.approval_id, reason=why, actor=journaling.ENGINE, now=now)
+        if not requests.withdraw(request_id=run.approval_id, reason=why, actor=journaling.ENGINE, now=now):
+            # It was used up when the execution was ended over it.
+            _report(run, Outcome.FAILED, now)
         run.approval_id = None
     # The doubt is settled: what the next try says, counts.
     run.error, run.mode = None, StepMode.SIMULATED if queued else run.mode
     steps.change(run, back, now)
     run.save()
     journaling.of_step(execution, run, Kind.STEP_WAITING, now=now, actor=actor, **data)
+    if is_over(execution, run) and run.iteration_of is not None:
+        _settled(run, now)
 
 
 def is_over(execution: Execution, run: StepRun) -> bool:

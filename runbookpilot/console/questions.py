@@ -4,13 +4,12 @@ import dataclasses
 from typing import Any
 
 from adapters import registry
-from adapters.errors import NoOtherTry
 from adapters.models import Call
 from approvals.models import Request
 from core.errors import DomainError
 from playbooks_app.choices import StepStatus
 from playbooks_app.models import StepRun
-from playbooks_app.services import uncertain
+from playbooks_app.services import outcomes, uncertain
 
 #: Parameters by which a write's target is known.
 TARGETS = ("host", "ip", "domain", "user", "username", "path", "file")
@@ -55,7 +54,7 @@ def of(step: StepRun | None) -> Question | None:
     request = Request.objects.prefetch_related("decisions").filter(pk=consent).first() if consent else None
     words, yes, no = _words(step)
     queued = bool(request and request.simulated)
-    over = not queued and (uncertain.is_over(step.execution, step) or (step.error or {}).get("seen", {}).get("code") == NoOtherTry.code)
+    over = not queued and (uncertain.is_over(step.execution, step) or outcomes.is_left_open(step))
     return Question(step, words, yes, no, call, request, _look(call), queued, over)
 
 

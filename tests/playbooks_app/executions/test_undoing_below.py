@@ -4,7 +4,7 @@ import pytest
 
 from playbooks_app.models import Execution
 from playbooks_app.services import closing, executions
-from tests.playbooks_app.executions.people import LAST, SUB, ask, below, click, consents, write
+from tests.playbooks_app.executions.people import LAST, SUB, ask, below, blind, click, consents, say, write
 from tests.playbooks_app.executions.worlds import READ, driven, settle, step
 
 UNDO_INPUT = {"action": "lab.unkeyed", "with": {"what": "{{ inputs.n }}"}}
@@ -189,3 +189,56 @@ def test_what_one_below_had_queued_is_withdrawn_and_not_run_after_it_was_rolled_
     ask(world, parent, executions.rollback)
     settle(parent, child)
     assert (parent.status, child.status, consents()) == ("rolled_back", "rolled_back", [("executed", "undone"), ("withdrawn", "")])
+
+
+def in_doubt(world, laboratory, inner, begun):
+    """Have the write of an execution below be in doubt."""
+    laboratory.answers.append("lost after")
+    world.decide()
+    assert step(driven(inner), begun).status == "uncertain"
+    return inner
+
+
+def test_one_below_that_was_completed_by_hand_is_not_waited_for(world, laboratory, family):
+    parent = family([blind("a"), LAST], write("w"), {**SUB, "needs": ["w"]})
+    world.decide()
+    driven(parent)
+    child = in_doubt(world, laboratory, driven(below(parent)), "a")
+    ask(world, parent, executions.rollback)
+    settle(parent, child)
+    assert (parent.status, child.status) == ("rolling_back", "awaiting_input")
+    ask(world, child, closing.complete)
+    assert (driven(parent).status, parent.result["undone"]["undo:sub"]) == ("rolled_back", "failed")
+    say(world, child, "a", "happened")
+    assert (child.status, laboratory.did("lab.unkeyed", "a")) == ("completed", 0)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_nothing_more_is_undone_below_one_that_was_abandoned_over_it(world, laboratory, both, begun):
+    parent, child = both
+    ask(world, parent, executions.rollback)
+    driven(parent)
+    if begun:
+        laboratory.answers.append("lost before")
+        assert step(driven(child), "undo:a").status == "uncertain"
+    ask(world, parent, closing.abandon)
+    settle(child, parent)
+    if begun:
+        say(world, child, "undo:a", "not_happened")
+    assert (parent.status, child.status) == ("abandoned", "abandoned" if begun else "completed")
+    assert laboratory.did("lab.unkeyed", "a") == 0
+
+
+def test_one_that_is_rolled_back_by_itself_goes_on_with_those_below_it(world, laboratory, family):
+    world.publish(blind("z"), LAST, slug="lowest")
+    parent = family([write("c"), {**SUB, "playbook": "lowest", "needs": ["c"]}], SUB)
+    child = driven(below(parent))
+    world.decide()
+    driven(child)
+    lowest = in_doubt(world, laboratory, driven(below(child)), "z")
+    ask(world, child, executions.rollback)
+    settle(child, lowest)
+    ask(world, parent, closing.abandon)
+    say(world, lowest, "z", "happened")
+    settle(child, parent)
+    assert (parent.status, child.status, lowest.status) == ("abandoned", "rolled_back", "rolled_back")

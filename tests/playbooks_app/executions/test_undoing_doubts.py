@@ -115,3 +115,51 @@ def test_nothing_below_is_begun_while_a_halt_waits_for_an_answer(world, laborato
     world.decide()
     settle(child)
     assert [one.what for one in laboratory.sent] == ["a"]
+
+
+@pytest.mark.parametrize("said", ["happened", "look"])
+def test_a_click_in_doubt_that_waited_for_its_next_try_is_undone_on_cancel(world, laboratory, said):
+    a = write("a", action="lab.both", rollback=undo("a"), retry={"attempts": 2, "backoff": "1h"})
+    execution = driven(world.begin(a, LAST, level="L2", rollback={"on": ["cancel"]}))
+    click(world, execution, "a")
+    laboratory.answers.append("lost after")
+    driven(execution)
+    ask(world, execution, executions.cancel)
+    driven(execution)
+    assert (execution.status, step(execution, "a").status) == ("rolling_back", "uncertain")
+    say(world, execution, "a", said)
+    assert (execution.status, laboratory.did("lab.unkeyed", "a"), len(laboratory.sent)) == ("rolled_back", 1, 2)
+
+
+def test_an_undo_in_doubt_can_be_looked_for_after_it_was_abandoned(world, laboratory):
+    execution = driven(world.begin(write("a")))
+    world.decide()
+    driven(execution)
+    ask(world, execution, executions.rollback)
+    laboratory.answers.append("lost before")
+    driven(execution)
+    ask(world, execution, closing.abandon)
+    say(world, execution, "undo:a", "look")
+    assert (execution.status, step(execution, "undo:a").status, len(laboratory.sent)) == ("abandoned", "uncertain", 2)
+
+
+def test_who_has_a_click_looked_for_while_it_is_rolled_back_sends_nothing(world, laboratory):
+    execution = driven(world.begin(write("a"), level="L2"))
+    click(world, execution, "a")
+    laboratory.answers.append("lost before")
+    driven(execution)
+    ask(world, execution, executions.rollback)
+    driven(execution)
+    say(world, execution, "a", "look")
+    assert (execution.status, step(execution, "a").status, len(laboratory.sent)) == ("rolling_back", "uncertain", 1)
+
+
+def test_a_click_in_doubt_that_did_not_happen_before_a_cancel_has_failed(world, laboratory):
+    execution = driven(world.begin(blind("a"), LAST, level="L2"))
+    click(world, execution, "a")
+    laboratory.answers.append("lost before")
+    driven(execution)
+    ask(world, execution, executions.cancel)
+    driven(execution)
+    say(world, execution, "a", "not_happened")
+    assert (step(execution, "a").status, consents(), len(laboratory.sent)) == ("simulated", [("executed", "failed")], 1)

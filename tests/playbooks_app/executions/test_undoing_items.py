@@ -1,7 +1,7 @@
 """What was done of several items is undone, whatever became of the others."""
 
 from playbooks_app.services import executions
-from tests.playbooks_app.executions.people import EACH, ask, click, consents, undo
+from tests.playbooks_app.executions.people import EACH, ask, click, consents, say, undo, write
 from tests.playbooks_app.executions.worlds import driven, step
 
 ITEMS = {**EACH, "rollback": undo("{{ item }}")}
@@ -41,3 +41,23 @@ def test_a_step_and_its_consent_say_that_all_of_its_items_were_undone(world, lab
     ask(world, execution, executions.rollback)
     driven(execution)
     assert (step(execution, "e").status, consents()) == ("rolled_back", [("executed", "undone")])
+
+
+def test_a_step_without_items_did_nothing_and_is_not_undone(world, laboratory):
+    execution = driven(world.begin({**EACH, "for_each": [], "rollback": undo("e")}, write("w")))
+    world.decide()
+    driven(execution)
+    ask(world, execution, executions.rollback)
+    assert (driven(execution).status, execution.result["undone"]) == ("rolled_back", {"undo:w": "completed"})
+    assert [one.what for one in laboratory.sent] == ["w", "w"]
+
+
+def test_items_whose_click_was_in_doubt_are_gathered_before_they_are_undone(world, laboratory):
+    execution = driven(world.begin({**ITEMS, "action": "lab.blind"}, level="L2"))
+    click(world, execution, "e")
+    laboratory.answers.extend(["lost after", "ok"])
+    driven(execution)
+    ask(world, execution, executions.rollback)
+    driven(execution)
+    say(world, execution, "e[0]", "happened")
+    assert (execution.status, step(execution, "e").status, consents()) == ("rolled_back", "rolled_back", [("executed", "undone")])
