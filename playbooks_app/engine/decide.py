@@ -78,7 +78,9 @@ def _ended(state: State, now: dt.datetime) -> list[Command]:
         return []
     outcome = state.status.value
     asked = state.control.get("rollback")
-    if asked and outcome != "rolled_back" and (asked.get("above") or flow.may_be_undone(state)):
+    # Asked for after the end, it is rolled back also where it turns out that nothing was done: what was clicked is not sent any more.
+    by_itself = state.status in (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED)
+    if asked and outcome != "rolled_back" and (asked.get("above") or by_itself or flow.may_be_undone(state)):
         why = "the execution above is rolled back" if asked.get("above") else "a person asked for it"
         return [model.RollBack(outcome, why)]  # type: ignore[arg-type]
     # Somebody had an undo looked for again that was in doubt when the execution was abandoned over it; nothing is sent for that.

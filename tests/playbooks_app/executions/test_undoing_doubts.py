@@ -4,8 +4,8 @@ import pytest
 
 from core import clock
 from playbooks_app.services import closing, executions
-from tests.playbooks_app.executions.people import EACH, LAST, SUB, ask, below, blind, click, consents, say, undo, write
-from tests.playbooks_app.executions.worlds import driven, settle, step
+from tests.playbooks_app.executions.people import EACH, LAST, SUB, ask, below, blind, click, consents, killed, say, undo, write
+from tests.playbooks_app.executions.worlds import driven, looked_again, settle, step
 
 
 def test_a_rollback_waits_for_what_is_in_doubt(world, laboratory):
@@ -163,3 +163,14 @@ def test_a_click_in_doubt_that_did_not_happen_before_a_cancel_has_failed(world, 
     driven(execution)
     say(world, execution, "a", "not_happened")
     assert (step(execution, "a").status, consents(), len(laboratory.sent)) == ("simulated", [("executed", "failed")], 1)
+
+
+def test_a_click_that_its_worker_did_not_come_to_is_not_sent_after_a_rollback_was_asked_for(world, laboratory, monkeypatch):
+    execution = driven(world.begin(write("a", action="lab.looked"), level="L2"))
+    click(world, execution, "a")
+    laboratory.answers.append("dies before")
+    killed(execution, 1)
+    ask(world, execution, executions.rollback)
+    driven(execution)
+    assert looked_again(execution, monkeypatch).status == "rolled_back"
+    assert (step(execution, "a").status, consents(), laboratory.sent) == ("simulated", [("withdrawn", "")], [])
