@@ -33,7 +33,7 @@ class StepState(NamedTuple):
     mode: str = ""
     decision: str = ""
     attempt: int = 0
-    order: int = 0
+    order: tuple[int, int] = (0, 0)
     effect: str = ""
     approval: str = ""
     on_timeout: str = "halt"

@@ -31,6 +31,15 @@ def started(runs: Iterable[StepRun], *, ended: bool) -> dict[Any, Execution]:
     return {row.parent_step_id: row for row in rows}
 
 
+def tree(execution: Execution) -> list[uuid.UUID]:
+    """Return an execution and all those below it."""
+    found, level = [execution.pk], [execution.pk]
+    while level:
+        level = list(Execution.objects.filter(parent_step__execution__in=level).values_list("pk", flat=True))
+        found += level
+    return found
+
+
 def is_undone(child: Execution) -> bool:
     """Return whether an execution that was asked to undo what it did is done with that, or was abandoned over it."""
     return child.status == ExecutionStatus.ROLLED_BACK or (child.status in FINAL_EXECUTION and "rollback" not in child.control)

@@ -3,7 +3,7 @@
 import dataclasses
 import datetime as dt
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django.db.models import Expression, QuerySet
@@ -117,7 +117,7 @@ def take(
     undos = {run.undo_of_id: run for run in runs.values() if run.undo_of_id}
     undoing = undoing or execution.status == ExecutionStatus.ROLLING_BACK or "rollback" in execution.control or bool(playbook.rollback.on)
     started = below.started(runs.values(), ended=undoing)
-    seeing = _Seeing(undos, _requests(runs), _orders(execution), started, below.to_undo(started.values()) if undoing else set())
+    seeing = _Seeing(undos, _requests(runs), _orders(execution, runs, started), started, below.to_undo(started.values()) if undoing else set())
     steps = {step.id: seeing.step(step, runs) for step in playbook.steps}
     facts = {
         step.id: serving.facts(step)
@@ -175,13 +175,26 @@ def _requests(runs: Mapping[str, StepRun]) -> dict[Any, Request]:
     return dict(Request.objects.in_bulk(asked)) if asked else {}
 
 
-def _orders(execution: Execution) -> dict[str, int]:
-    """Return, while completed writes are undone, in which order they were completed: by the journal, for clocks may be set back."""
+def _orders(execution: Execution, runs: Mapping[str, StepRun], started: Mapping[Any, Execution]) -> dict[str, tuple[int, int]]:
+    """Return, while what was done is undone, in which order it was completed: by the journal, for clocks may be set back.
+
+    What was clicked below after its step had ended counts after all that was noted here before it, as far as clocks tell.
+    """
     if execution.status != ExecutionStatus.ROLLING_BACK:
         return {}
-    told = entries.queryset().filter(stream=f"execution:{execution.pk}", kind=Kind.STEP_FINISHED).order_by("seq")
-    rows = told.values_list("seq", "data")
-    return {str(data["step"]): seq for seq, data in rows if data["status"] in below.LEFT}
+    rows = list(_finished([execution.pk]).filter(data__status__in=below.LEFT).order_by("seq").values_list("seq", "id", "data"))
+    found = {str(data["step"]): (seq, 0) for seq, _, data in rows}
+    for step_id, run in runs.items():
+        child = started.get(run.pk)
+        if child is not None:
+            last = max(_finished(below.tree(child)).filter(data__status=StepStatus.COMPLETED).values_list("id", flat=True), default=None)
+            before = max((seq for seq, entry_id, _ in rows if last and entry_id < last), default=0)
+            found[step_id] = max(found.get(step_id, (0, 0)), (before, 1))
+    return found
+
+
+def _finished(executions: Iterable[uuid.UUID]) -> QuerySet[Any]:
+    return entries.queryset().filter(stream__in=[f"execution:{pk}" for pk in executions], kind=Kind.STEP_FINISHED)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -190,7 +203,7 @@ class _Seeing:
 
     undos: Mapping[Any, StepRun]
     requests: Mapping[Any, Request]
-    orders: Mapping[str, int]
+    orders: Mapping[str, tuple[int, int]]
     children: Mapping[Any, Execution]
     to_undo: Collection[Any]
 
@@ -219,7 +232,7 @@ class _Seeing:
             mode=run.mode,
             decision=run.decision,
             attempt=run.attempt,
-            order=self.orders.get(run.step_id, 0),
+            order=self.orders.get(run.step_id, (0, 0)),
             effect=run.effect,
             approval=request.status if request else "",
             on_timeout=request.on_timeout if request else "halt",

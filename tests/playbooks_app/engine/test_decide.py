@@ -10,8 +10,8 @@ from playbooks_app.engine import model
 from playbooks_app.engine.model import Facts, StepState
 from tests.playbooks_app.engine.states_of import NOW, READ, WRITE, act, next_of, playbook, state
 
-DONE = StepState(status=S.COMPLETED, mode="real", order=1)
-UNDOABLE = StepState(status=S.COMPLETED, mode="real", order=1, undoable=True)
+DONE = StepState(status=S.COMPLETED, mode="real", order=(1, 0))
+UNDOABLE = StepState(status=S.COMPLETED, mode="real", order=(1, 0), undoable=True)
 CANCELLED = StepState(status=S.CANCELLED)
 LEFT_OPEN = StepState(status=S.UNCERTAIN, is_left_open=True)
 LATER = NOW + dt.timedelta(seconds=9)
@@ -147,7 +147,7 @@ def test_a_failure_waits_while_a_write_is_uncertain():
 
 def test_undoing_goes_backwards_by_completion():
     of = playbook(act("a"), act("b"))
-    steps = {"a": StepState(status=S.COMPLETED, undoable=True, order=2), "b": UNDOABLE}
+    steps = {"a": StepState(status=S.COMPLETED, undoable=True, order=(2, 0)), "b": UNDOABLE}
     assert next_of(state(of, steps=steps, status=E.ROLLING_BACK)) == [model.Undo("a")]
 
 

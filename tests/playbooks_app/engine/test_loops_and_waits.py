@@ -216,7 +216,7 @@ class TestState:
 
 class TestEndings:
     def test_an_undo_under_way_is_waited_for(self) -> None:
-        run = StepState(status=S.COMPLETED, mode="real", order=1, undoable=True)
+        run = StepState(status=S.COMPLETED, mode="real", order=(1, 0), undoable=True)
         commands = after(act("a"), run, status=E.ROLLING_BACK, in_flight=frozenset({"undo:a"}))
         assert commands == [model.Rest(E.ROLLING_BACK)]
 

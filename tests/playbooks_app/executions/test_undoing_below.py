@@ -242,3 +242,17 @@ def test_one_that_is_rolled_back_by_itself_goes_on_with_those_below_it(world, la
     say(world, lowest, "z", "happened")
     settle(child, parent)
     assert (parent.status, child.status, lowest.status) == ("abandoned", "rolled_back", "rolled_back")
+
+
+def test_what_was_clicked_below_last_is_undone_first(world, laboratory):
+    world.publish(write("a"), level="L2")
+    parent = driven(world.begin(SUB, write("w", needs=["sub"]), level="L2"))
+    child = driven(below(parent))
+    settle(child, parent)
+    click(world, parent, "w")
+    driven(parent)
+    click(world, child, "a")
+    driven(child)
+    ask(world, parent, executions.rollback)
+    settle(parent, child)
+    assert [one.what for one in laboratory.sent if one.action == "lab.unkeyed"] == ["a", "w"]

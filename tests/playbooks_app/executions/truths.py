@@ -23,7 +23,7 @@ def hold(execution, laboratory):
     told = list(entries.of_stream(f"execution:{execution.pk}"))
     runs = {run.step_id: run for run in execution.steps.all()}
     return [
-        *_numbers(told), *_chain(execution), *_legal(told), *_once(laboratory), *_claims(runs, laboratory), *_backwards(told),
+        *_numbers(told), *_chain(execution), *_legal(told), *_once(laboratory), *_claims(runs, laboratory), *_backwards(told, runs),
         *_below_first(told, runs), *_from_below(execution, runs), *_stuck(execution, runs), *_withdrawn(execution, runs),
         *_held(execution), *_over(runs),
     ]  # fmt: skip
@@ -99,15 +99,16 @@ def _known_uncertain(run):
     return bool(run.error and run.error.get("outcome_unknown"))
 
 
-def _backwards(told):
+def _backwards(told, runs):
     """Undos begin in the reverse order of completion, as far as that was known when each began."""
+    # What ran below a step is completed when that says so: its own end tells nothing of clicks that came later.
     done = {entry.data["step"]: entry.seq for entry in told if entry.kind == "step:finished" and entry.data["status"] == "completed"}
+    done = {name: seq for name, seq in done.items() if runs[name].kind != "playbook"}
     began = {}
     for entry in told:
         if entry.kind == "undo:started":
             began.setdefault(entry.data["step"].removeprefix("undo:"), entry.seq)
     for earlier, later in itertools.combinations(began, 2):
-        # What ran below a step that did not complete may have been under way for longer than that.
         if earlier in done and later in done and done[earlier] < done[later] < began[earlier]:
             yield f"{earlier} was undone before {later}, which was completed after it"
 
@@ -131,7 +132,10 @@ def _from_below(execution, runs):
             if child.status != "rolled_back" or set(child.result["undone"].values()) - {"completed"}:
                 yield f"{run.step_id} says completed, and below it is {child.status}: {child.result}"
     if execution.status == "rolled_back":
+        # Of an undo that failed, or was called off by who abandoned it, its own row says so.
+        tried = [run.undo_of_id for run in runs.values() if run.undo_of_id and run.status in ("failed", "cancelled")]
         done = Execution.objects.filter(parent_step__execution=execution, steps__in=_to_undo()).exclude(status="rolled_back")
+        done = done.exclude(parent_step__in=tried)
         yield from (f"it is rolled back, and what {child.pk} did below is not" for child in done)
 
 
