@@ -105,6 +105,11 @@ def plan(rows: QuerySet) -> str:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
             cursor.execute("DELETE FROM pg_statistic WHERE starelid = %s::regclass", [rows.model._meta.db_table])
+            # And a table with next to nothing in it is sorted as cheaply as it is read in order.
+            cursor.execute(
+                "UPDATE pg_class SET reltuples = 1e6, relpages = 1 WHERE oid = %s::regclass AND pg_relation_size(oid) > 0",
+                [rows.model._meta.db_table],
+            )
     return str(rows.explain())
 
 
