@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from playbooks_app.choices import FINAL_EXECUTION, ExecutionStatus, StepMode, StepStatus
 from playbooks_app.engine import model
@@ -27,7 +27,7 @@ def started(runs: Iterable[StepRun], *, ended: bool) -> dict[Any, Execution]:
     """Return, by step, the executions that these steps have started and wait for; with `ended`, and waited for."""
     statuses = (StepStatus.IN_PROGRESS, *LEFT) if ended else (StepStatus.IN_PROGRESS,)
     steps = [run.pk for run in runs if run.kind == "playbook" and not run.undo_of_id and run.status in statuses]
-    rows = Execution.objects.filter(parent_step__in=steps) if steps else ()
+    rows = Execution.objects.filter(parent_step__in=steps).only("parent_step", "status", "control", "version", "title") if steps else ()
     return {row.parent_step_id: row for row in rows}
 
 
@@ -54,9 +54,9 @@ def to_undo(rows: Iterable[Execution]) -> set[uuid.UUID]:
         return found
     done = StepRun.objects.filter(_MAY_BE_DONE, execution__in=ended, kind="action", undo_of=None).exclude(undos__status__in=_TRIED)
     found |= {pk for pk, run_id in done.values_list("execution", "step_id") if has_undo(_step_of(by_id[pk], run_id), run_id)}
-    deeper = Execution.objects.filter(parent_step__execution__in=ended - found).select_related("parent_step")
-    beneath = {row.pk: row.parent_step.execution_id for row in deeper if row.parent_step}
-    return found | {beneath[pk] for pk in to_undo(deeper)}
+    deeper = Execution.objects.filter(parent_step__execution__in=ended - found).annotate(above=F("parent_step__execution"))
+    beneath = {row.pk: row for row in deeper.only("status", "control", "version")}
+    return found | {beneath[pk].above for pk in to_undo(beneath.values())}
 
 
 def has_undo(step: Step, run_id: str) -> bool:

@@ -115,7 +115,7 @@ def take(
     """Return the state of `execution`, whose rows were read; with `undoing`, also what was done below, as when it is undone."""
     playbook = versions.playbook_of(execution)
     undos = {run.undo_of_id: run for run in runs.values() if run.undo_of_id}
-    undoing = undoing or execution.status == ExecutionStatus.ROLLING_BACK or "rollback" in execution.control or bool(playbook.rollback.on)
+    undoing = undoing or _may_be_undone(execution, playbook, runs, now)
     started = below.started(runs.values(), ended=undoing)
     seeing = _Seeing(undos, _requests(runs), _orders(execution, runs, started), started, below.to_undo(started.values()) if undoing else set())
     steps = {step.id: seeing.step(step, runs) for step in playbook.steps}
@@ -138,6 +138,23 @@ def take(
         deadline=execution.deadline,
         in_flight=in_flight,
     )
+
+
+def _may_be_undone(execution: Execution, playbook: Playbook, runs: Mapping[str, StepRun], now: dt.datetime) -> bool:
+    """Return whether what was done below has to be looked for: where something is undone, or about to end with an undo."""
+    if execution.status == ExecutionStatus.ROLLING_BACK or "rollback" in execution.control:
+        return True
+    late = execution.deadline is not None and execution.deadline <= now
+    ends = late or "cancel" in execution.control or any(_may_halt(run) for run in runs.values())
+    return ends and bool(playbook.rollback.on)
+
+
+def _may_halt(run: StepRun) -> bool:
+    return run.status in (StepStatus.FAILED, StepStatus.CANCELLED) or _is_refused(run)
+
+
+def _is_refused(run: StepRun) -> bool:
+    return bool(run.error and run.error.get("code") == "refused")
 
 
 def _may_write(execution: Execution, runs: Mapping[str, StepRun], facts: Mapping[str, Facts]) -> bool:
@@ -243,7 +260,7 @@ class _Seeing:
             undoable=undoable,
             doubt=bool(run.error and run.error.get("outcome_unknown")),
             is_left_open=run.status == StepStatus.UNCERTAIN and (run.error or {}).get("seen", {}).get("code") == NoOtherTry.code,
-            refused=bool(run.error and run.error.get("code") == "refused"),
+            refused=_is_refused(run),
             calling=calling,
             look_at=waits.retry_at if calling or waits is undo else None,
             child=ExecutionStatus(child.status) if child else None,

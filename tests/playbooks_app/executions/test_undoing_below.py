@@ -3,6 +3,7 @@
 import pytest
 
 from playbooks_app.models import Execution
+from playbooks_app.selectors import below as selector
 from playbooks_app.services import closing, executions
 from tests.playbooks_app.executions.people import LAST, SUB, ask, below, blind, click, consents, say, write
 from tests.playbooks_app.executions.worlds import READ, driven, settle, step
@@ -256,3 +257,16 @@ def test_what_was_clicked_below_last_is_undone_first(world, laboratory):
     ask(world, parent, executions.rollback)
     settle(parent, child)
     assert [one.what for one in laboratory.sent if one.action == "lab.unkeyed"] == ["a", "w"]
+
+
+def test_what_was_done_below_is_looked_for_only_where_something_may_be_undone(world, laboratory, family, monkeypatch):
+    looked, real = [], selector.to_undo
+    monkeypatch.setattr(selector, "to_undo", lambda rows: looked.append(None) or real(rows))
+    parent = family([write("a")], SUB, LAST, rollback={"on": ["failure", "cancel", "timeout"]})
+    child = driven(below(parent))
+    world.decide()
+    settle(child, parent)
+    assert (parent.status, looked) == ("awaiting_input", [])
+    ask(world, parent, executions.cancel)
+    settle(parent, child)
+    assert (parent.status, laboratory.did("lab.unkeyed", "a"), bool(looked)) == ("rolled_back", 1, True)
