@@ -6,8 +6,8 @@ from django.db import migrations, models
 
 def end_claims(apps, schema_editor):
     """Let the claims that had no end be given back by the next sweep."""
-    requests = apps.get_model("approvals", "Request").objects.filter(status="pending", claimed_by__isnull=False)
-    requests.update(claimed_until=models.F("claimed_at"))
+    requests = apps.get_model("approvals", "Request").objects.using(schema_editor.connection.alias)
+    requests.filter(status="pending", claimed_by__isnull=False).update(claimed_until=models.F("claimed_at"))
 
 
 class Migration(migrations.Migration):
