@@ -60,8 +60,8 @@ def leave_open(execution: Execution, runs: Iterable[StepRun], *, why: str, now: 
 def close(runs: Iterable[StepRun], *, reason: str, now: dt.datetime) -> None:
     """Close the requests of these steps, in the caller's transaction.
 
-    One under which some items were really done, or are under way, is executed, with its receipt; one with a call that may
-    have happened is uncertain; all others are withdrawn, and those that nobody has decided.
+    One under which some items were really done is executed, with its receipt; one with a call that is under way or may have
+    happened is uncertain until that is known; all others are withdrawn, and those that nobody has decided.
     """
     by_request: dict[uuid.UUID, list[StepRun]] = {}
     for run in runs:
@@ -76,7 +76,8 @@ def close(runs: Iterable[StepRun], *, reason: str, now: dt.datetime) -> None:
         under_way = any(run.status == StepStatus.IN_PROGRESS and run.call_id for run in asked)
         if request.status != Status.PENDING and (made or unknown or under_way):
             receipt = documents.receipt(request, made, now) if made else None
-            outcome = Outcome.UNCERTAIN if unknown else Outcome.EXECUTED
+            # Whoever made a call that is under way tells what came of it; where that worker dies, nobody may ever know.
+            outcome = Outcome.UNCERTAIN if unknown or under_way else Outcome.EXECUTED
             requests.report(request_id=request_id, outcome=outcome, receipt=receipt, actor=journaling.ENGINE, now=now)
         else:
             requests.withdraw(request_id=request_id, reason=reason, actor=journaling.ENGINE, now=now)

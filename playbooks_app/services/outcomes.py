@@ -82,6 +82,9 @@ def not_done(drive: Drive, run: StepRun, row: CallRow) -> None:
     drive.batch.calls.append(calls.settle(row, calls.Outcome(error=error), now=now))
     drive.batch.standing.add(run.pk)
     drive.place(run, _before_call(run), now, kind=Kind.STEP_WAITING, why=error.message, call=str(row.pk))
+    if run.approval_id and Request.objects.filter(pk=run.approval_id, status=Status.EXECUTED).exists():
+        # Its consent was closed while the call was under way.
+        report(drive, run, [], ApprovalOutcome.FAILED)
 
 
 def report(drive: Drive, run: StepRun, call_ids: list[Any], outcome: ApprovalOutcome) -> None:

@@ -1,12 +1,16 @@
 """What was clicked below is not sent any more once the execution above is cancelled, whatever becomes of the call under way."""
 
 import functools
+import itertools
 
 import pytest
 
+from core import uptime
+from playbooks_app.models import Execution
 from playbooks_app.services import executions
+from tests.playbooks_app.executions.laboratory import Died
 from tests.playbooks_app.executions.people import LAST, LATER, SUB, ask, below, click, consents, due, say, write
-from tests.playbooks_app.executions.worlds import driven, step
+from tests.playbooks_app.executions.worlds import driven, later, step
 
 
 @pytest.fixture
@@ -59,3 +63,19 @@ def test_what_was_in_doubt_before_the_cancel_is_not_sent_again_by_looking_for_it
     cancel(parent)
     say(world, child, "a", "look")
     assert (step(child, "a").status, consents(), len(laboratory.sent)) == ("uncertain", [("executed", "uncertain")], 1)
+
+
+@pytest.mark.parametrize(("answer", "outcome"), [("dies before", "failed"), ("dies after", "executed")])
+def test_a_consent_tells_what_became_of_the_call_whose_worker_died_after_the_cancel(monkeypatch, laboratory, clicked, cancel, answer, outcome):
+    laboratory.watchers.append(lambda _action, _what: cancel(Execution.objects.get(parent_step=None)))
+    with pytest.raises(Died):
+        clicked(write("a", action="lab.looked", rollback={"action": "lab.unlooked", "with": {"what": "a"}}), answer)
+    assert consents() == [("executed", "uncertain")]
+    laboratory.watchers.clear()
+    ticks = itertools.count(uptime.seconds(), 100.0)
+    monkeypatch.setattr(uptime, "seconds", lambda: next(ticks))
+    child = Execution.objects.exclude(parent_step=None).get()
+    for _ in range(3):
+        later(child)
+        driven(due(child))
+    assert (consents(), laboratory.did("lab.looked", "a")) == ([("executed", outcome)], outcome == "executed")
