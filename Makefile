@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
+TEST_WORKERS ?= $(shell nproc)
 SEED ?=
 MINUTES ?= 10
 EXECUTIONS ?= 0
@@ -51,7 +52,7 @@ screenshots: install-dev  ## Picture every page of the console into ./screenshot
 	$(BIN)/python scripts/screenshots
 
 browser: install-dev  ## Drive the console in a real browser (needs chromium)
-	$(BIN)/pytest -q -m browser tests
+	$(BIN)/pytest -q -n $(TEST_WORKERS) -m browser tests/browser
 
 chaos-short: install-dev  ## Kill real process trees at every boundary; a few minutes
 	$(BIN)/pytest -q -m "chaos and not slow" tests/chaos
@@ -60,7 +61,7 @@ chaos-slow: install-dev  ## The same on SQLite too, and a call that kills its wo
 	$(BIN)/pytest -q -m "chaos and slow" tests/chaos
 
 production: install-dev  ## Run the production shape as real processes (needs PostgreSQL and redis-server)
-	$(BIN)/pytest -q -m production tests/production
+	$(BIN)/pytest -q -n $(TEST_WORKERS) --dist loadfile -m production tests/production
 
 outage: install-dev  ## Live through minutes without Redis, and say what held (MINUTES=5, KIND=stopped|frozen|mute; see production)
 	$(BIN)/python -m tests.production.outage --minutes $(if $(filter command line environment,$(origin MINUTES)),$(MINUTES),5) --kind $(KIND)

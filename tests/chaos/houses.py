@@ -122,7 +122,7 @@ class Embedded(House):
         self.disk = folder / "data"
         self.disk.mkdir()
         done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=1g", "tmpfs", str(self.disk)], check=False, capture_output=True
+            ["mount", "-t", "tmpfs", "-o", "size=512m", "tmpfs", str(self.disk)], check=False, capture_output=True
         )
         self.mounted = done.returncode == 0
         self.tree = Tree(self.disk)
@@ -141,12 +141,11 @@ class Embedded(House):
     def fill_disk(self) -> bool:
         """Leave not a byte on the file system; return whether that could be done."""
         if self.mounted:
-            with (self.disk / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
-                while True:
-                    ballast.write(bytes(1 << 20))
-            with (self.disk / "ballast").open("ab", buffering=0) as ballast, contextlib.suppress(OSError):
-                while True:
-                    ballast.write(bytes(64))
+            with (self.disk / "ballast").open("wb", buffering=0) as ballast:
+                for size in (1 << 20, 1 << 12, 1 << 6):
+                    with contextlib.suppress(OSError):
+                        while True:
+                            ballast.write(bytes(size))
         return self.mounted
 
     def heal(self) -> None:
